@@ -1,0 +1,108 @@
+"""`client.chat`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from types import TracebackType
+from typing import Self, Unpack
+
+from eunoe._async.wire import Wire
+from eunoe._chat import (
+    ChatAnswer,
+    ChatChunk,
+    ChatMessages,
+    ChatOptions,
+    MemoryReport,
+    Model,
+    Stored,
+    answer,
+    chunk,
+    fill,
+    model,
+    report,
+    stored,
+)
+from eunoe._uuid7 import uuid7
+from eunoe.v1 import chat_pb2
+
+
+class AsyncChat:
+    """Chats with a model that remembers. A chat is never repeated: each attempt costs an answer."""
+
+    def __init__(self, wire: Wire, timeout_seconds: float) -> None:
+        self._wire = wire
+        self._timeout_seconds = timeout_seconds
+
+    async def complete(self, messages: ChatMessages, **options: Unpack[ChatOptions]) -> ChatAnswer:
+        """A whole answer; the exchange is stored by then. Raises UpstreamFailed, InvalidRequest."""
+        request = chat_pb2.CompleteChatRequest()
+        fill(request, messages, options)
+        method = self._wire.stubs.chat.CompleteChat
+        return answer(await self._wire.once(method, request, self._timeout_seconds))
+
+    def stream(self, messages: ChatMessages, **options: Unpack[ChatOptions]) -> AsyncChatStream:
+        """An answer piece by piece: iterate over it. Asks when the iteration begins."""
+        request = chat_pb2.StreamChatRequest(request_id=uuid7())
+        fill(request, messages, options)
+        return AsyncChatStream(self._wire, request, self._timeout_seconds)
+
+    async def models(self) -> list[Model]:
+        """The models that chats can name."""
+        listed = await self._wire.read(
+            self._wire.stubs.chat.ListModels, chat_pb2.ListModelsRequest()
+        )
+        return [model(each) for each in listed.models]
+
+
+class AsyncChatStream:
+    """An answer that arrives in pieces.
+
+    Iterating yields them and raises UpstreamFailed if the answer breaks off. Leaving early, by
+    `break` inside a `with` block, stops the model at once; what had arrived is stored as cut.
+    """
+
+    def __init__(
+        self, wire: Wire, request: chat_pb2.StreamChatRequest, timeout_seconds: float
+    ) -> None:
+        self._pieces = self._read(wire, request, timeout_seconds)
+        #: What memory did; known with the first piece.
+        self.memory: MemoryReport | None = None
+        #: What became of the exchange; known at the end.
+        self.stored: Stored | None = None
+
+    def __aiter__(self) -> AsyncIterator[ChatChunk]:
+        """The pieces, once."""
+        return self._pieces
+
+    async def __aenter__(self) -> Self:
+        """Stops the model when the block is left."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """As `aclose`."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stops the model, if it still answers."""
+        await self._pieces.aclose()
+
+    async def _read(
+        self, wire: Wire, request: chat_pb2.StreamChatRequest, timeout_seconds: float
+    ) -> AsyncGenerator[ChatChunk, None]:
+        events = wire.stream(wire.stubs.chat.StreamChat, request, timeout_seconds)
+        try:
+            async for event in events:
+                match event.WhichOneof("event"):
+                    case "started":
+                        self.memory = report(event.started.memory)
+                    case "chunk":
+                        yield chunk(event.chunk)
+                    case "finished":
+                        self.stored = stored(event.finished)
+        finally:
+            await events.aclose()

@@ -1,0 +1,44 @@
+"""`client.search`."""
+
+from __future__ import annotations
+
+from eunoe._async.dialogue import AsyncDialogue
+from eunoe._async.wire import Wire
+from eunoe._found import Found, SearchResults, resolved, signals
+from eunoe._memory import Memory, memory
+from eunoe._message import Message, message
+from eunoe._search_options import SearchOptions, search_request
+from eunoe.v1 import search_pb2
+
+Item = Memory | Message | AsyncDialogue
+
+
+async def search(
+    wire: Wire, query: str, sought: str, options: SearchOptions
+) -> SearchResults[Item]:
+    """What fits the query best, all of the kind that was sought. Raises InvalidRequest."""
+    request = search_request(query, sought, options)
+    answer = await wire.read(wire.stubs.search.Search, request)
+    results = tuple(
+        Found(
+            item=_item(wire, each),
+            relevance=each.relevance,
+            matches=tuple(
+                Found(message(match.message), match.relevance, signals=signals(match))
+                for match in each.matches
+            ),
+            signals=signals(each),
+        )
+        for each in answer.results
+    )
+    return SearchResults(results, resolved(answer.request))
+
+
+def _item(wire: Wire, sent: search_pb2.SearchResult) -> Item:
+    match sent.WhichOneof("item"):
+        case "dialogue":
+            return AsyncDialogue(wire, sent.dialogue)
+        case "message":
+            return message(sent.message)
+        case _:
+            return memory(sent.memory)

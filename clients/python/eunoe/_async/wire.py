@@ -1,0 +1,224 @@
+"""The narrow seam to gRPC: one connection, three ways to call, no exception of gRPC's beyond it.
+
+Nothing else here knows channels, metadata, deadlines or repeats. The connection opens with the
+first call, so that a client can be made anywhere, also before there is an event loop.
+
+A client that has reached the server once waits for it, within its timeout, when it goes away: a
+restart is a pause and no error. One that never has fails at once: the address is probably wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import grpc
+import grpc.aio
+
+from eunoe._endpoint import CHANNEL_OPTIONS, Endpoint
+from eunoe._failure import failure, was_answered
+from eunoe._repeating import pause_seconds
+from eunoe._uuid7 import uuid7
+from eunoe.exceptions import ClientClosed, EunoeError
+from eunoe.v1 import (
+    admin_pb2_grpc,
+    chat_pb2_grpc,
+    dialogue_pb2_grpc,
+    memory_pb2_grpc,
+    search_pb2_grpc,
+)
+
+if TYPE_CHECKING:  # these exist for type checkers alone
+    from eunoe.v1.admin_pb2_grpc import AdminServiceAsyncStub
+    from eunoe.v1.chat_pb2_grpc import ChatServiceAsyncStub
+    from eunoe.v1.dialogue_pb2_grpc import DialogueServiceAsyncStub
+    from eunoe.v1.memory_pb2_grpc import MemoryServiceAsyncStub
+    from eunoe.v1.search_pb2_grpc import SearchServiceAsyncStub
+
+
+class Write(Protocol):
+    """A request that takes an idempotency key."""
+
+    request_id: str
+
+
+Q = TypeVar("Q")
+W = TypeVar("W", bound=Write)
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class Stubs:
+    """The services, bound to one channel."""
+
+    channel: grpc.aio.Channel
+    memory: MemoryServiceAsyncStub
+    dialogue: DialogueServiceAsyncStub
+    search: SearchServiceAsyncStub
+    chat: ChatServiceAsyncStub
+    admin: AdminServiceAsyncStub
+
+    @classmethod
+    def of(cls, channel: grpc.aio.Channel) -> Stubs:
+        """All of them."""
+        return cls(
+            channel=channel,
+            memory=memory_pb2_grpc.MemoryServiceStub(channel),
+            dialogue=dialogue_pb2_grpc.DialogueServiceStub(channel),
+            search=search_pb2_grpc.SearchServiceStub(channel),
+            chat=chat_pb2_grpc.ChatServiceStub(channel),
+            admin=admin_pb2_grpc.AdminServiceStub(channel),
+        )
+
+
+class Connection:
+    """What clients with different timeouts share."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.is_closed = False
+        self.was_reached = False
+        self._stubs: Stubs | None = None
+
+    @property
+    def stubs(self) -> Stubs:
+        """Opened by the first who asks. Raises ClientClosed."""
+        if self.is_closed:
+            raise ClientClosed("This client was closed. Make a new one.")
+        if self._stubs is None:
+            self._stubs = Stubs.of(self._channel())
+        return self._stubs
+
+    def _channel(self) -> grpc.aio.Channel:
+        if self.endpoint.tls is None:
+            return grpc.aio.insecure_channel(self.endpoint.address, CHANNEL_OPTIONS)
+        credentials = self.endpoint.tls.credentials()
+        return grpc.aio.secure_channel(self.endpoint.address, credentials, CHANNEL_OPTIONS)
+
+    async def aclose(self) -> None:
+        """Ends calls that are under way. Closing again changes nothing."""
+        self.is_closed = True
+        if self._stubs is not None:
+            stubs, self._stubs = self._stubs, None
+            await stubs.channel.close()
+
+
+class Wire:
+    """Calls over one connection, within one timeout."""
+
+    def __init__(self, connection: Connection, timeout_seconds: float) -> None:
+        self.connection = connection
+        self.timeout_seconds = timeout_seconds
+
+    @property
+    def stubs(self) -> Stubs:
+        """What can be called. Raises ClientClosed."""
+        return self.connection.stubs
+
+    async def read(self, method: grpc.aio.UnaryUnaryMultiCallable[Q, A], request: Q) -> A:
+        """Calls; gRPC repeats what the service config lists. Raises EunoeError."""
+        return await self._attempt(method, request, self.timeout_seconds)
+
+    async def once(
+        self, method: grpc.aio.UnaryUnaryMultiCallable[W, A], request: W, timeout_seconds: float
+    ) -> A:
+        """Calls and never again: a second attempt would do more than the first. Raises EunoeError.
+
+        The idempotency key is for those who stand between, such as a proxy that repeats.
+        """
+        request.request_id = request.request_id or uuid7()
+        return await self._attempt(method, request, timeout_seconds)
+
+    async def write(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[W, A],
+        request: W,
+        recovered: Callable[[EunoeError], Awaitable[A | None]] | None = None,
+    ) -> A:
+        """Calls, and repeats what may never have arrived. Raises EunoeError.
+
+        A repeat can fail because the attempt before it has succeeded and only its answer was lost:
+        the id exists, or is gone. `recovered` gets that error and gives the answer that was lost,
+        or None if the error is a true one.
+        """
+        request.request_id = request.request_id or uuid7()
+        ends_at = time.monotonic() + self.timeout_seconds
+        attempt = 1
+        while True:
+            try:
+                return await self._attempt(method, request, max(ends_at - time.monotonic(), 0.001))
+            except EunoeError as error:
+                if attempt > 1 and recovered is not None:
+                    answer = await recovered(error)
+                    if answer is not None:
+                        return answer
+                pause = pause_seconds(error, attempt)
+                if pause is None or time.monotonic() + pause >= ends_at:
+                    raise
+            await asyncio.sleep(pause)
+            attempt += 1
+
+    async def stream(
+        self,
+        method: grpc.aio.UnaryStreamMultiCallable[Q, A],
+        request: Q,
+        timeout_seconds: float,
+    ) -> AsyncGenerator[A, None]:
+        """Yields what arrives; leaving it early cancels the call. Raises EunoeError."""
+        call = method(
+            request,
+            timeout=timeout_seconds,
+            metadata=self.connection.endpoint.metadata,
+            wait_for_ready=self.connection.was_reached,
+        )
+        try:
+            async for event in call:
+                self.connection.was_reached = True
+                yield event
+        except asyncio.CancelledError:  # async only
+            self._raise_if_closed()
+            raise
+        except grpc.RpcError as error:
+            raise self._failure(error, timeout_seconds) from error
+        finally:
+            call.cancel()
+
+    async def _attempt(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Q, A],
+        request: Q,
+        timeout_seconds: float,
+    ) -> A:
+        try:
+            answer = await method(
+                request,
+                timeout=timeout_seconds,
+                metadata=self.connection.endpoint.metadata,
+                wait_for_ready=self.connection.was_reached,
+            )
+        except asyncio.CancelledError:  # async only
+            self._raise_if_closed()
+            raise
+        except grpc.RpcError as error:
+            raise self._failure(error, timeout_seconds) from error
+        self.connection.was_reached = True
+        return answer
+
+    def _failure(self, error: grpc.RpcError, timeout_seconds: float) -> EunoeError:
+        if self.connection.is_closed:
+            return ClientClosed("This client was closed during the call.")
+        failed = failure(error, self.connection.endpoint.address, timeout_seconds)
+        self.connection.was_reached |= was_answered(failed)
+        return failed
+
+    def _raise_if_closed(self) -> None:  # async only
+        """A closed channel cancels its calls as if their task had been cancelled: tell them apart.
+
+        Raises ClientClosed.
+        """
+        task = asyncio.current_task()
+        if self.connection.is_closed and task is not None and not task.cancelling():
+            raise ClientClosed("This client was closed during the call.")

@@ -1,0 +1,2 @@
+# Generated from ../_async by generate_sync.py. Do not edit.
+"""The client without asyncio."""

@@ -1,0 +1,125 @@
+# Generated from ../_async by generate_sync.py. Do not edit.
+"""`client.admin`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from eunoe._administration import (
+    ApiKey,
+    CreatedApiKey,
+    ErasureReceipt,
+    Namespace,
+    Scope,
+    UsagePeriod,
+    api_key,
+    namespace,
+    receipt,
+    usage_period,
+)
+from eunoe._moment import to_timestamp
+from eunoe._page import Page
+from eunoe._sync.paging import Paged
+from eunoe._sync.wire import Wire
+from eunoe.exceptions import InvalidRequest
+from eunoe.v1 import admin_pb2
+
+
+class Administration:
+    """The keys, the namespaces and the usage of one project. Needs a key with the scope `admin`."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def create_key(
+        self,
+        name: str,
+        scopes: Sequence[Scope],
+        *,
+        namespace: str | None = None,
+        namespace_prefix: str | None = None,
+        expires: datetime | None = None,
+    ) -> CreatedApiKey:
+        """Makes an API key, for one namespace, for a prefix, or for the whole project.
+
+        Never repeated: a secret whose answer was lost cannot be shown again. Raises InvalidRequest.
+        """
+        if namespace is not None and namespace_prefix is not None:
+            raise InvalidRequest("Say `namespace` or `namespace_prefix`, not both.")
+        request = admin_pb2.CreateApiKeyRequest(
+            name=name,
+            scopes=scopes,
+            namespace=namespace,
+            namespace_prefix=namespace_prefix,
+            expire_time=to_timestamp(expires, "expires"),
+        )
+        wire = self._wire
+        made = wire.once(wire.stubs.admin.CreateApiKey, request, wire.timeout_seconds)
+        return CreatedApiKey(api_key(made.api_key), made.key)
+
+    def list_keys(
+        self,
+        *,
+        limit: int = 0,
+        next: str | None = None,  # noqa: A002 - the API's name
+    ) -> Paged[ApiKey]:
+        """Every key, the newest first, revoked and expired ones included."""
+        request = admin_pb2.ListApiKeysRequest(page_size=limit)
+
+        def fetch(token: str) -> Page[ApiKey]:
+            request.page_token = token
+            answer = self._wire.read(self._wire.stubs.admin.ListApiKeys, request)
+            return Page(tuple(map(api_key, answer.api_keys)), answer.next_page_token or None)
+
+        return Paged(fetch, next)
+
+    def revoke_key(self, id: str) -> ApiKey:  # noqa: A002 - the API's name
+        """Revokes a key for good. Raises NotFound."""
+        answer = self._wire.write(
+            self._wire.stubs.admin.RevokeApiKey, admin_pb2.RevokeApiKeyRequest(id=id)
+        )
+        return api_key(answer.api_key)
+
+    def list_namespaces(
+        self,
+        *,
+        prefix: str = "",
+        limit: int = 0,
+        next: str | None = None,  # noqa: A002
+    ) -> Paged[Namespace]:
+        """Namespaces by name, with what they hold."""
+        request = admin_pb2.ListNamespacesRequest(prefix=prefix, page_size=limit)
+
+        def fetch(token: str) -> Page[Namespace]:
+            request.page_token = token
+            answer = self._wire.read(self._wire.stubs.admin.ListNamespaces, request)
+            return Page(tuple(map(namespace, answer.namespaces)), answer.next_page_token or None)
+
+        return Paged(fetch, next)
+
+    def delete_namespace(self, name: str, *, dry_run: bool = False) -> ErasureReceipt:
+        """Erases a namespace and says what it took away; the empty name is the global one's.
+
+        It cannot be undone. Never repeated: a second receipt would say that nothing was there.
+        Raises NotFound.
+        """
+        request = admin_pb2.DeleteNamespaceRequest(namespace=name, dry_run=dry_run)
+        wire = self._wire
+        answer = wire.once(wire.stubs.admin.DeleteNamespace, request, wire.timeout_seconds)
+        return receipt(answer.receipt)
+
+    def usage(
+        self,
+        *,
+        namespace: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> UsagePeriod:
+        """What was used, day by day; the last 30 days if not said otherwise."""
+        request = admin_pb2.GetUsageRequest(
+            namespace=namespace,
+            start_time=to_timestamp(start, "start"),
+            end_time=to_timestamp(end, "end"),
+        )
+        return usage_period(self._wire.read(self._wire.stubs.admin.GetUsage, request))

@@ -1,0 +1,216 @@
+"""What the `eunoe` command does without a server: the schema, the keys, health, an examination.
+
+Each opens what it needs, does one thing, and closes it; an embedded Postgres that was not running
+before is not running afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from eunoe_server.app import open_database, open_embedder, open_model, open_postgres
+from eunoe_server.domain.api_key import ApiKey
+from eunoe_server.domain.caller import Scope
+from eunoe_server.errors import EunoeError, InvalidInput
+from eunoe_server.services.keys import Keys
+from eunoe_server.services.reindex import Progress, Reindex, VectorsInPlace
+from eunoe_server.settings import Settings, split_address
+from eunoe_server.stores.database import Database
+from eunoe_server.stores.migrate import migrate, status
+
+#: How many conversations that were set aside are named; the rest are counted.
+DEAD_SHOWN = 20
+#: Due work that waits longer than this means that no worker is at it.
+LATE_SECONDS = 60.0
+
+
+async def apply_migrations(settings: Settings) -> Sequence[str]:
+    """Brings the schema to this version; the names of the files applied now."""
+    async with open_postgres(settings) as dsn:
+        return await migrate(dsn)
+
+
+async def missing_migrations(settings: Settings) -> Sequence[str]:
+    """The names of the files that are not applied."""
+    async with open_postgres(settings) as dsn:
+        return (await status(dsn)).pending
+
+
+@asynccontextmanager
+async def _keys(settings: Settings, *, of_new: bool = False) -> AsyncIterator[Keys]:
+    """The keys of the settings' database; of one that is made now only if `of_new`."""
+    is_embedded = not settings.database_url.get_secret_value()
+    if is_embedded and not of_new and not (settings.data_dir / "postgres").exists():
+        raise InvalidInput(
+            f"There is no data in {settings.data_dir.absolute()}. Set EUNOE_DATA_DIR to the "
+            "server's, or start the server here first."
+        )
+    async with open_postgres(settings) as dsn:
+        await migrate(dsn)
+        async with open_database(settings, dsn) as database:
+            yield Keys(database)
+
+
+async def create_key(
+    settings: Settings,
+    *,
+    project: str,
+    name: str,
+    scopes: Sequence[Scope],
+    namespace: str | None,
+    namespace_prefix: str | None,
+    expires_at: datetime | None,
+) -> str:
+    """A new key's token."""
+    async with _keys(settings, of_new=True) as keys:
+        minted = await keys.create(
+            await keys.project(project),
+            name=name,
+            scopes=scopes,
+            namespace=namespace,
+            namespace_prefix=namespace_prefix,
+            expires_at=expires_at.replace(tzinfo=UTC) if expires_at else None,
+        )
+        return minted.token
+
+
+async def list_keys(settings: Settings, *, project: str) -> Sequence[ApiKey]:
+    """Every key of the project, newest first."""
+    async with _keys(settings) as keys:
+        project_id = await keys.project(project)
+        page = await keys.list_page(project_id, limit=200)
+        found = list(page.items)
+        while page.next is not None:
+            page = await keys.list_page(project_id, limit=200, after=page.next)
+            found.extend(page.items)
+        return found
+
+
+def key_state(key: ApiKey) -> str:
+    """`active`, `revoked` or `expired`."""
+    if key.revoked_at is not None:
+        return "revoked"
+    return "active" if key.is_active else "expired"
+
+
+async def revoke_key(settings: Settings, *, project: str, key_id: str) -> None:
+    """Raises ApiKeyNotFound."""
+    async with _keys(settings) as keys:
+        await keys.revoke(await keys.project(project), key_id)
+
+
+async def reindex(
+    settings: Settings,
+    stop: asyncio.Event,
+    progress: Callable[[Progress], None],
+    *,
+    keep_others: bool,
+) -> VectorsInPlace:
+    """Moves all texts to the configured embedder as far as it gets; what is in place then."""
+    async with open_postgres(settings) as dsn:
+        await migrate(dsn)
+        async with open_database(settings, dsn) as database, open_embedder(settings) as embedder:
+            moving = Reindex(database, embedder)
+            await moving.run(stop, progress, keep_others=keep_others)
+            return await moving.look()
+
+
+async def ask_readiness(settings: Settings) -> str:
+    """Why the running server is not ready; empty when it is."""
+    host, port = split_address(settings.ops_address)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/readyz"
+
+    def ask() -> str:
+        try:
+            with urllib.request.urlopen(url, timeout=3):
+                return ""
+        except urllib.error.HTTPError as error:
+            return error.read().decode(errors="replace").strip()
+        except OSError as error:
+            return f"No server answers on {settings.ops_address}: {error}"
+
+    return await asyncio.to_thread(ask)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `eunoe doctor` looked at."""
+
+    subject: str
+    is_well: bool
+    #: What was found; what to do, where something is to be done.
+    text: str
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Looks at what a server needs, from the ground up, as far as it can be seen."""
+    try:
+        async with open_postgres(settings) as dsn:
+            schema = await status(dsn)
+            yield Finding(
+                "schema", not schema.why_not, schema.why_not or f"at version {schema.found:04}"
+            )
+            if schema.why_not:
+                return
+            async with open_database(settings, dsn) as database:
+                async for finding in _examine_queue(database):
+                    yield finding
+                async with open_embedder(settings) as embedder:
+                    yield _vectors(await Reindex(database, embedder).look())
+    except EunoeError as error:
+        yield Finding("database", False, error.message)
+        return
+    async with open_embedder(settings) as embedder:
+        try:
+            await embedder.embed(["Is anybody there?"])
+        except EunoeError as error:
+            yield Finding("embedder", False, f"{embedder.name}: {error.message}")
+        else:
+            yield Finding("embedder", True, f"{embedder.name}, dimension {embedder.dimension}")
+        async with open_model(settings, embedder) as model:
+            where = settings.upstream_base_url or "eunoe-local, which answers by rules"
+            try:
+                await model.list_models()
+            except EunoeError as error:
+                yield Finding("upstream", False, f"{where}: {error.message}")
+            else:
+                yield Finding("upstream", True, where)
+
+
+async def _examine_queue(database: Database) -> AsyncIterator[Finding]:
+    async with database.transaction(None) as tx:
+        depth = await tx.commits.depth()
+        dead = await tx.commits.list_dead(DEAD_SHOWN)
+    yield Finding(
+        "commits",
+        depth.lag_seconds < LATE_SECONDS,
+        f"{depth.waiting} waiting, {depth.leased} under way, "
+        f"the oldest due for {depth.lag_seconds:.0f} s",
+    )
+    for commit in dead:
+        yield Finding(
+            "commits",
+            False,
+            f"conversation {commit.dialogue_key} of project {commit.project_id} was set aside "
+            f"after {commit.attempts} tries ({commit.last_error}); its next message tries again",
+        )
+    if depth.dead > len(dead):
+        yield Finding("commits", False, f"… and {depth.dead - len(dead)} more set aside")
+
+
+def _vectors(found: VectorsInPlace) -> Finding:
+    parts = [f"{found.served:,} texts of {found.embedder}"]
+    if found.bare:
+        parts.append(f"{found.bare:,} without, found by their words")
+    if found.foreign:
+        parts.append(
+            f"{found.foreign:,} of {', '.join(found.others)}, found by their words only until "
+            "`eunoe reindex` has run"
+        )
+    return Finding("vectors", not found.foreign, "; ".join(parts))

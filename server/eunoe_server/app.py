@@ -1,0 +1,393 @@
+"""The composition root: the only file that constructs things.
+
+`running()` opens, top to bottom, what a server is made of, each inside the one before; leaving it
+closes them bottom to top: readiness turns off first, HTTP stops before the gRPC server it calls,
+the workers finish before the pool they use, and the embedded Postgres goes last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from eunoe.v1 import (
+    admin_pb2_grpc,
+    chat_pb2_grpc,
+    dialogue_pb2_grpc,
+    memory_pb2_grpc,
+    search_pb2_grpc,
+)
+from eunoe_server.errors import InvalidInput
+from eunoe_server.providers import ChatModel, Embedder
+from eunoe_server.providers.extractors import FactExtractor
+from eunoe_server.providers.extractors.rules import RulesExtractor
+from eunoe_server.services.chat import Chats
+from eunoe_server.services.commits import Committer
+from eunoe_server.services.conversations import Conversations
+from eunoe_server.services.dialogue_states import DialogueStates
+from eunoe_server.services.dialogues import Dialogues
+from eunoe_server.services.facts import Facts
+from eunoe_server.services.keys import Authenticator, Keys
+from eunoe_server.services.memories import Memories
+from eunoe_server.services.messages import Messages
+from eunoe_server.services.namespaces import Namespaces
+from eunoe_server.services.readiness import Readiness
+from eunoe_server.services.recall import Recall
+from eunoe_server.services.reindex import Reindex
+from eunoe_server.services.search import Search
+from eunoe_server.services.search_upkeep import SearchUpkeep
+from eunoe_server.services.sessions import Sessions
+from eunoe_server.settings import Settings, split_address
+from eunoe_server.stores.database import Database
+from eunoe_server.stores.embedded import embedded_postgres
+from eunoe_server.stores.migrate import migrate
+from eunoe_server.telemetry import Metrics, configure_logs
+from eunoe_server.transport.grpc.admin import AdminServicer
+from eunoe_server.transport.grpc.chat import ChatServicer
+from eunoe_server.transport.grpc.dialogues import DialogueServicer
+from eunoe_server.transport.grpc.health import Health
+from eunoe_server.transport.grpc.interceptors import (
+    AccessLog,
+    Authentication,
+    Errors,
+    InFlight,
+    RequestId,
+    RequiredFields,
+)
+from eunoe_server.transport.grpc.memories import MemoryServicer
+from eunoe_server.transport.grpc.search import SearchServicer
+from eunoe_server.transport.grpc.server import GrpcOptions, Servicer, serve_grpc
+from eunoe_server.transport.http.app import build_app
+from eunoe_server.transport.http.channel import open_channel
+from eunoe_server.transport.http.keep_alive import KeepAlive, KeepAliveMode
+from eunoe_server.transport.http.server import serve_http
+from eunoe_server.transport.ops import build_ops_app
+from eunoe_server.workers.commit_worker import CommitWorker, WorkerOptions
+from eunoe_server.workers.upkeep_worker import UpkeepWorker
+
+log = structlog.get_logger()
+
+#: How long a stopping server waits for calls that were cut to store what had arrived.
+CUT_CALLS_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that serves: where, and the first key if this start minted one."""
+
+    http_port: int
+    grpc_port: int
+    ops_port: int
+    socket: Path
+    first_key: str | None
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """A whole server while the context lasts. Raises EunoeError or OSError when it cannot start."""
+    async with AsyncExitStack() as stack:
+        metrics = Metrics()
+        dsn = await stack.enter_async_context(open_postgres(settings))
+        if settings.database.migrate_on_start:
+            for name in await migrate(dsn):
+                log.info("migrated", file=name)
+        database = await stack.enter_async_context(open_database(settings, dsn))
+        embedder = await stack.enter_async_context(open_embedder(settings))
+        model = await stack.enter_async_context(open_model(settings, embedder))
+        extractor = await stack.enter_async_context(open_extractor(settings))
+
+        await Reindex(database, embedder).warn()
+        first_key = await Keys(database).bootstrap(
+            settings.bootstrap_api_key.get_secret_value() if settings.bootstrap_api_key else None
+        )
+        namespaces = Namespaces(database)
+        messages = Messages(database, namespaces, embedder)
+        facts = Facts(database, namespaces, embedder, extractor, metrics)
+        chats = Chats(
+            Conversations(
+                database,
+                namespaces,
+                embedder,
+                session_idle_seconds=settings.chat.session_idle_seconds,
+                replay_tokens=settings.chat.replay_tokens,
+            ),
+            Recall(
+                database,
+                embedder,
+                max_notes=settings.recall.max_notes,
+                max_tokens=settings.recall.max_tokens,
+                min_relevance=settings.recall.min_relevance,
+            ),
+            model,
+            metrics,
+            notes_role=settings.recall.role,
+            memory_deadline_seconds=settings.chat.memory_deadline_seconds,
+        )
+
+        worker = CommitWorker(
+            database,
+            Committer(database, embedder, facts),
+            WorkerOptions(
+                concurrency=settings.worker.concurrency,
+                poll_seconds=settings.worker.poll_seconds,
+                lease_seconds=settings.worker.lease_seconds,
+                max_attempts=settings.worker.max_attempts,
+            ),
+            metrics,
+        )
+        await stack.enter_async_context(worker.running())
+        if settings.worker.concurrency:
+            sessions = Sessions(
+                database,
+                idle_seconds=settings.chat.session_idle_seconds,
+                erases_expired=settings.chat.erase_expired_sessions,
+            )
+            for upkeep in (
+                UpkeepWorker("search upkeep", SearchUpkeep(database).split_next),
+                UpkeepWorker("session expiry", sessions.expire_next),
+            ):
+                await stack.enter_async_context(upkeep.running())
+
+        servicers = [
+            Servicer(
+                "eunoe.v1.ChatService",
+                chat_pb2_grpc.add_ChatServiceServicer_to_server,
+                ChatServicer(chats, settings.chat.commit_after_seconds),
+            ),
+            Servicer(
+                "eunoe.v1.MemoryService",
+                memory_pb2_grpc.add_MemoryServiceServicer_to_server,
+                MemoryServicer(Memories(database, namespaces, embedder), facts),
+            ),
+            Servicer(
+                "eunoe.v1.DialogueService",
+                dialogue_pb2_grpc.add_DialogueServiceServicer_to_server,
+                DialogueServicer(
+                    Dialogues(database, namespaces, messages),
+                    messages,
+                    DialogueStates(database, namespaces),
+                    settings.chat.commit_after_seconds,
+                ),
+            ),
+            Servicer(
+                "eunoe.v1.SearchService",
+                search_pb2_grpc.add_SearchServiceServicer_to_server,
+                SearchServicer(Search(database, namespaces, embedder)),
+            ),
+            Servicer(
+                "eunoe.v1.AdminService",
+                admin_pb2_grpc.add_AdminServiceServicer_to_server,
+                AdminServicer(Keys(database), namespaces),
+            ),
+        ]
+        readiness = Readiness(database)
+        health = Health(frozenset(servicer.name for servicer in servicers))
+        readiness.subscribe(health.set_serving)
+        # A folder of its own: replicas may share a data folder, and a socket's path must be short.
+        in_flight = InFlight()
+        # Left after the gRPC server: what cut calls still store needs the pool.
+        stack.push_async_callback(in_flight.wait_until_idle, CUT_CALLS_SECONDS)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="eunoe-"))
+        socket = Path(folder) / "grpc.sock"
+        grpc_port = await stack.enter_async_context(
+            serve_grpc(
+                servicers,
+                [
+                    in_flight,
+                    RequestId(),
+                    AccessLog(metrics),
+                    Errors(),
+                    Authentication(Authenticator(database)),
+                    RequiredFields(),
+                ],
+                health,
+                GrpcOptions(
+                    address=settings.grpc_address,
+                    socket=socket,
+                    max_message_bytes=settings.chat.max_body_bytes,
+                    reflection=settings.server.reflection,
+                    drain_seconds=settings.server.drain_seconds,
+                ),
+            )
+        )
+        channel = await stack.enter_async_context(open_channel(f"unix:{socket}"))
+        http_port = await stack.enter_async_context(
+            serve_http(
+                build_app(
+                    channel,
+                    max_body_bytes=settings.chat.max_body_bytes,
+                    keep_alive=KeepAlive(
+                        KeepAliveMode(settings.http.keep_alive), settings.http.keep_alive_seconds
+                    ),
+                ),
+                settings.http_address,
+                drain_seconds=settings.server.drain_seconds,
+            )
+        )
+        ops_port = await stack.enter_async_context(
+            serve_http(
+                build_ops_app(readiness, metrics, worker.measure),
+                settings.ops_address,
+                drain_seconds=1.0,
+            )
+        )
+        await stack.enter_async_context(readiness.watching())
+        stack.push_async_callback(_drain, readiness, settings.server.drain_delay_seconds)
+        yield Running(http_port, grpc_port, ops_port, socket, first_key)
+
+
+async def _drain(readiness: Readiness, delay_seconds: float) -> None:
+    readiness.start_draining()
+    # Balancers need a moment to see it before calls are refused.
+    await asyncio.sleep(delay_seconds)
+
+
+async def shim_until(
+    settings: Settings, target: str, stop: asyncio.Event, *, announce: Callable[[str], None]
+) -> None:
+    """Serves only HTTP, as a client of the gRPC server at `target`, until `stop` is set."""
+    configure_logs(settings.server.log_format, settings.server.log_level)
+    async with (
+        open_channel(target) as channel,
+        serve_http(
+            build_app(channel, max_body_bytes=settings.chat.max_body_bytes),
+            settings.http_address,
+            drain_seconds=settings.server.drain_seconds,
+        ) as port,
+    ):
+        host, _ = split_address(settings.http_address)
+        announce(f"Eunoe serves HTTP on http://{host}:{port}, for gRPC on {target}")
+        await stop.wait()
+
+
+async def serve_until(
+    settings: Settings, stop: asyncio.Event, *, announce: Callable[[str], None]
+) -> None:
+    """Serves until `stop` is set, telling a person where, with which key and which model."""
+    configure_logs(settings.server.log_format, settings.server.log_level)
+    async with running(settings) as server:
+        http_host, _ = split_address(settings.http_address)
+        grpc_host, _ = split_address(settings.grpc_address)
+        ops_host, _ = split_address(settings.ops_address)
+        announce(f"Eunoe serves HTTP on http://{http_host}:{server.http_port}")
+        announce(f"             gRPC on {grpc_host}:{server.grpc_port}")
+        announce(f"             health and metrics on http://{ops_host}:{server.ops_port}")
+        if not settings.database_url.get_secret_value():
+            announce(f"Data: {settings.data_dir.absolute()} (embedded Postgres)")
+        if server.first_key:
+            announce(f"First API key, shown once: {server.first_key}")
+        if not settings.upstream_base_url:
+            announce(
+                "No upstream is set: `eunoe-local` answers. It is no language model; it answers by "
+                "rules from the conversation and the recalled notes. Set EUNOE_UPSTREAM_BASE_URL "
+                "and EUNOE_UPSTREAM_API_KEY to use a real model."
+            )
+        await stop.wait()
+        log.info("stopping")
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def open_postgres(settings: Settings) -> AsyncIterator[str]:
+    """A connection string for the database that the settings name, started if it is embedded."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if dsn := settings.database_url.get_secret_value():
+        yield dsn
+        return
+    async with embedded_postgres(settings.data_dir) as dsn:
+        yield dsn
+
+
+def open_database(settings: Settings, dsn: str) -> Database:
+    """The pool, as a context manager."""
+    return Database(
+        dsn,
+        min_connections=settings.database.pool_min,
+        max_connections=settings.database.pool_max,
+        max_waiting=settings.database.pool_max_waiting,
+        acquire_timeout_seconds=settings.database.pool_wait_seconds,
+        statement_timeout_seconds=settings.database.statement_seconds,
+    )
+
+
+@asynccontextmanager
+async def open_embedder(settings: Settings) -> AsyncIterator[Embedder]:
+    """The embedder that the settings name."""
+    if settings.embedder.provider == "wordllama":
+        from eunoe_server.providers.wordllama import WordLlamaEmbedder  # noqa: PLC0415 - as below
+
+        yield await asyncio.to_thread(WordLlamaEmbedder)
+        return
+    from eunoe_server.providers.openai import OpenAIEmbedder  # noqa: PLC0415 - imports openai
+
+    if not settings.embedder.base_url:
+        raise InvalidInput("Set EUNOE_EMBEDDER__BASE_URL for the `openai` embedder.")
+    remote = OpenAIEmbedder(
+        settings.embedder.base_url,
+        settings.embedder.api_key.get_secret_value(),
+        settings.embedder.model,
+        settings.embedder.dimension,
+    )
+    try:
+        yield remote
+    finally:
+        await remote.aclose()
+
+
+@asynccontextmanager
+async def open_model(settings: Settings, embedder: Embedder) -> AsyncIterator[ChatModel]:
+    """The upstream that the settings name, else the offline model."""
+    if not settings.upstream_base_url:
+        from eunoe_server.providers.local import LocalModel  # noqa: PLC0415 - not needed otherwise
+
+        yield LocalModel(embedder)
+        return
+    from eunoe_server.providers.openai import OpenAIChatModel  # noqa: PLC0415 - imports openai
+
+    remote = OpenAIChatModel(
+        settings.upstream_base_url,
+        settings.upstream_api_key.get_secret_value(),
+        connect_seconds=settings.upstream.connect_seconds,
+        first_byte_seconds=settings.upstream.first_byte_seconds,
+        idle_seconds=settings.upstream.idle_seconds,
+    )
+    try:
+        yield remote
+    finally:
+        await remote.aclose()
+
+
+@asynccontextmanager
+async def open_extractor(settings: Settings) -> AsyncIterator[FactExtractor]:
+    """The fact extractor that the settings name."""
+    if settings.extractor.provider == "rules":
+        yield RulesExtractor()
+        return
+    from eunoe_server.providers.extractors.llm import LlmExtractor  # noqa: PLC0415 - as below
+    from eunoe_server.providers.openai import OpenAIChatModel  # noqa: PLC0415 - imports openai
+
+    base_url, api_key = settings.extractor.base_url, settings.extractor.api_key
+    if not base_url:
+        base_url, api_key = settings.upstream_base_url, settings.upstream_api_key
+    if not base_url:
+        raise InvalidInput(
+            "Set EUNOE_EXTRACTOR__BASE_URL or EUNOE_UPSTREAM_BASE_URL for the `llm` extractor."
+        )
+    # Of its own: a commit must not wait behind chats, nor they behind it.
+    remote = OpenAIChatModel(
+        base_url,
+        api_key.get_secret_value(),
+        connect_seconds=settings.upstream.connect_seconds,
+        first_byte_seconds=settings.upstream.first_byte_seconds,
+        idle_seconds=settings.upstream.idle_seconds,
+    )
+    try:
+        yield LlmExtractor(remote, settings.extractor.model)
+    finally:
+        await remote.aclose()

@@ -1,0 +1,211 @@
+"""API keys: who is calling, and minting, listing and revoking what lets them in.
+
+A key's secret exists twice for one moment (here and in the answer that shows it); what is kept is
+its SHA-256. Accepted keys are remembered for a few seconds, so a revocation takes effect within
+`FRESH_SECONDS`; when the database cannot be asked they are trusted longer, so that chats go on.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from eunoe_server.domain.api_key import ApiKey, NewApiKey
+from eunoe_server.domain.caller import (
+    Caller,
+    Scope,
+    check_namespace,
+    format_key,
+    hash_key,
+    key_id_of,
+)
+from eunoe_server.domain.page import Page, Place
+from eunoe_server.domain.tenant import Tenant
+from eunoe_server.errors import (
+    ApiKeyNotFound,
+    InvalidInput,
+    NotAuthenticated,
+    Overloaded,
+    StorageUnavailable,
+)
+from eunoe_server.stores.database import Database, Transaction
+
+#: How long an accepted key is not looked up again.
+FRESH_SECONDS = 5.0
+#: How long an accepted key still counts when the database cannot be asked.
+STALE_SECONDS = 600.0
+#: Keys remembered at most; the least recently used goes first.
+MAX_REMEMBERED = 10_000
+#: No key of ours is longer, and hashing a longer one would be work for strangers.
+MAX_TOKEN_CHARACTERS = 512
+
+#: The project that the first key belongs to.
+DEFAULT_PROJECT = "default"
+
+
+def utc_now() -> datetime:
+    """The application's clock, for what need not agree with the database's."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class MintedKey:
+    """A new key: what is stored, and the one text that opens it."""
+
+    key: ApiKey
+    token: str = field(repr=False)
+
+
+class Authenticator:
+    """Turns the token of a request into a caller."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        monotonic_seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._monotonic_seconds = monotonic_seconds
+        self._remembered: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+
+    async def authenticate(self, token: str) -> Caller:
+        """Who this token stands for. Raises NotAuthenticated, StorageUnavailable, Overloaded."""
+        if not token or len(token) > MAX_TOKEN_CHARACTERS or not token.isascii():
+            raise NotAuthenticated
+        digest = hash_key(token)
+        remembered = self._remembered.get(digest)
+        age = self._monotonic_seconds() - remembered[1] if remembered else float("inf")
+        if remembered and age < FRESH_SECONDS:
+            return remembered[0]
+        try:
+            caller = await self._look_up(token, digest)
+        except NotAuthenticated:
+            self._remembered.pop(digest, None)
+            raise
+        except (StorageUnavailable, Overloaded):
+            if remembered and age < STALE_SECONDS:
+                return remembered[0]
+            raise
+        self._remembered[digest] = (caller, self._monotonic_seconds())
+        self._remembered.move_to_end(digest)
+        if len(self._remembered) > MAX_REMEMBERED:
+            self._remembered.popitem(last=False)
+        return caller
+
+    async def _look_up(self, token: str, digest: bytes) -> Caller:
+        key = await self._database.find_key(key_id_of(token))
+        # Compared in constant time, also when there is no such key.
+        is_right = hmac.compare_digest(key.secret_sha256 if key else bytes(32), digest)
+        if key is None or not is_right:
+            raise NotAuthenticated
+        if not key.is_active:
+            raise NotAuthenticated("This API key was revoked or has expired.")
+        return Caller(
+            key_id=key.id,
+            project_id=key.project_id,
+            scopes=frozenset(Scope(scope) for scope in key.scopes),
+            namespace=key.namespace,
+            namespace_prefix=key.namespace_prefix,
+        )
+
+
+class Keys:
+    """Minting, listing and revoking the keys of a project."""
+
+    def __init__(self, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._database = database
+        self._now = now
+
+    async def create(
+        self,
+        project_id: int,
+        *,
+        name: str,
+        scopes: Iterable[Scope] = tuple(Scope),
+        namespace: str | None = None,
+        namespace_prefix: str | None = None,
+        expires_at: datetime | None = None,
+    ) -> MintedKey:
+        """A new key. Its token is in the answer and nowhere else. Raises InvalidInput."""
+        if len(name) > 128:
+            raise InvalidInput.of("name", "must be at most 128 characters")
+        if not (granted := tuple(sorted(set(scopes)))):
+            raise InvalidInput.of("scopes", "must name at least one of read, write, admin")
+        if namespace is not None and namespace_prefix is not None:
+            raise InvalidInput("Bind a key to one namespace or to a prefix, not to both.")
+        for bound in (namespace, namespace_prefix):
+            if bound is not None:
+                check_namespace(bound)
+        if expires_at is not None and expires_at <= self._now():
+            raise InvalidInput.of("expires", "must be in the future")
+        key_id = secrets.token_hex(8)
+        token = format_key(key_id, secrets.token_hex(24))
+        new = NewApiKey(
+            id=key_id,
+            secret_sha256=hash_key(token),
+            name=name,
+            scopes=granted,
+            namespace=namespace,
+            namespace_prefix=namespace_prefix,
+            expires_at=expires_at,
+        )
+        return MintedKey(await self._insert(project_id, new), token)
+
+    async def bootstrap(self, token: str | None) -> str | None:
+        """Makes the first key of project `default`.
+
+        With a token: that very key, if it is absent. Without: a new one, if the project has no
+        key yet. Returns the token of a key that was minted, which the caller shows once.
+        """
+        project_id = await self.project(DEFAULT_PROJECT)
+        if token is None:
+            if (await self.list_page(project_id, limit=1)).items:
+                return None
+            return (await self.create(project_id, name="first key")).token
+        if await self._database.find_key(key_id_of(token)) is None:
+            await self._insert(
+                project_id,
+                NewApiKey(
+                    id=key_id_of(token),
+                    secret_sha256=hash_key(token),
+                    name="bootstrap",
+                    scopes=tuple(Scope),
+                ),
+            )
+        return None
+
+    async def project(self, name: str) -> int:
+        """The id of a project, made if absent."""
+        project_id = await self._database.open_project(name, create=True)
+        if project_id is None:  # create=True always gives one
+            raise StorageUnavailable
+        return project_id
+
+    async def list_page(
+        self, project_id: int, *, limit: int, after: Place | None = None
+    ) -> Page[ApiKey]:
+        """Keys of the project, revoked ones included, newest first."""
+        async with self._database.transaction(Tenant(project_id)) as tx:
+            return await tx.keys.list_page(limit, after)
+
+    async def revoke(self, project_id: int, key_id: str) -> ApiKey:
+        """Takes effect within FRESH_SECONDS on every server. Raises ApiKeyNotFound."""
+
+        async def work(tx: Transaction) -> ApiKey | None:
+            return await tx.keys.revoke(key_id)
+
+        if (key := await self._database.run(Tenant(project_id), work)) is None:
+            raise ApiKeyNotFound
+        return key
+
+    async def _insert(self, project_id: int, new: NewApiKey) -> ApiKey:
+        async def work(tx: Transaction) -> ApiKey:
+            return await tx.keys.insert(new)
+
+        return await self._database.run(Tenant(project_id), work)

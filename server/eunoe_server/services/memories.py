@@ -1,0 +1,225 @@
+"""Memories: keeping them, reading them, tagging them, forgetting them.
+
+A memory and what it is searched by are written in one transaction, so the next call finds it; its
+vector is made before, with no connection held. If the embedder cannot be reached, the memory is
+kept all the same and found by its words. This module knows no facts: those are extracted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+import uuid_utils
+
+from eunoe_server.domain.caller import Caller
+from eunoe_server.domain.filterable import filterable
+from eunoe_server.domain.limits import can_be_id, checked_tags
+from eunoe_server.domain.listing import Listing, TokenPage
+from eunoe_server.domain.memory import Memory, MemoryFilter, NewMemory
+from eunoe_server.domain.memory_draft import MemoryDraft, search_text
+from eunoe_server.domain.page_token import read_token, write_token
+from eunoe_server.domain.search_entry import SearchObject, Vector
+from eunoe_server.domain.tenant import Tenant
+from eunoe_server.errors import (
+    DuplicateId,
+    EmbedderUnavailable,
+    FieldViolation,
+    InvalidInput,
+    MemoryNotFound,
+)
+from eunoe_server.providers import Embedder
+from eunoe_server.services.indexing import memory_entry
+from eunoe_server.services.namespaces import Namespaces
+from eunoe_server.stores.database import Database, Transaction
+
+log = structlog.get_logger()
+
+MAX_BATCH = 1_000
+
+# Measured: reading JSON takes up to 0.5 us a character. Above this, other calls must not wait.
+_INLINE_CHARACTERS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A memory to store, and what it is to be searched and filtered by."""
+
+    new: NewMemory
+    text: str
+    metadata: str
+
+
+class Memories:
+    """The memories of all namespaces."""
+
+    def __init__(
+        self,
+        database: Database,
+        namespaces: Namespaces,
+        embedder: Embedder,
+        *,
+        new_id: Callable[[], str] = lambda: str(uuid_utils.uuid7()),
+    ) -> None:
+        self._database = database
+        self._namespaces = namespaces
+        self._embedder = embedder
+        self._new_id = new_id
+
+    async def create(self, caller: Caller, namespace: str | None, draft: MemoryDraft) -> Memory:
+        """Keeps one memory. Raises InvalidInput, DuplicateId."""
+        name = caller.namespace_for(namespace)
+        prepared = await self._prepared([draft], [""])
+        (memory,) = await self._keep(caller.project_id, name, prepared)
+        return memory
+
+    async def create_batch(
+        self, caller: Caller, namespace: str | None, drafts: Sequence[MemoryDraft]
+    ) -> Sequence[Memory]:
+        """Keeps all of them, in order, or none. Raises InvalidInput, DuplicateId."""
+        name = caller.namespace_for(namespace)
+        if len(drafts) > MAX_BATCH:
+            raise InvalidInput.of("memories", f"must be at most {MAX_BATCH:,}")
+        paths = [f"memories[{index}]." for index in range(len(drafts))]
+        prepared = await self._prepared(drafts, paths)
+        ids = [each.new.id for each in prepared]
+        if len(set(ids)) < len(ids):
+            raise _duplicate(next(n for n, each in enumerate(ids) if each in ids[:n]))
+        try:
+            return await self._keep(caller.project_id, name, prepared)
+        except DuplicateId:
+            index = await self._first_taken(caller.project_id, ids)
+            raise (DuplicateId() if index is None else _duplicate(index)) from None
+
+    async def _first_taken(self, project_id: int, ids: Sequence[str]) -> int | None:
+        """Which id is taken, anywhere in the project. None: it has been freed meanwhile."""
+        async with self._database.transaction(Tenant(project_id)) as tx:
+            for index, memory_id in enumerate(ids):
+                if await tx.memories.get(memory_id) is not None:
+                    return index
+        return None
+
+    async def get(self, caller: Caller, namespace: str | None, memory_id: str) -> Memory:
+        """The memory of this id, in that namespace or anywhere. Raises MemoryNotFound."""
+        tenant = await self._scope(caller, namespace)
+        if tenant is None or not can_be_id(memory_id):
+            raise MemoryNotFound
+        async with self._database.transaction(tenant) as tx:
+            memory = await tx.memories.get(memory_id)
+        if memory is None:
+            raise MemoryNotFound
+        return memory
+
+    async def list_page(
+        self,
+        caller: Caller,
+        namespace: str | None,
+        wanted: MemoryFilter,
+        *,
+        limit: int,
+        token: str,
+        newest_first: bool,
+    ) -> TokenPage[Memory]:
+        """Memories of that namespace, or of all that the key may see. Raises InvalidParameter."""
+        tenant = await self._scope(caller, namespace)
+        listing = Listing("memories", caller.project_id, (tenant, wanted), newest_first)
+        after = read_token(token, listing) if token else None
+        if tenant is None:
+            return TokenPage((), None)
+        async with self._database.transaction(tenant) as tx:
+            page = await tx.memories.list_page(wanted, limit, after, newest_first=newest_first)
+        return TokenPage(page.items, write_token(page.next, listing) if page.next else None)
+
+    async def retag(
+        self, caller: Caller, namespace: str | None, memory_id: str, tags: Sequence[str]
+    ) -> Memory:
+        """Replaces all tags, also in what the memory is searched by. Raises MemoryNotFound."""
+        checked = checked_tags(tags)
+        memory = await self.get(caller, namespace, memory_id)
+        text = search_text(replace(memory, tags=checked))
+        metadata = filterable(memory.metadata)
+        (vector,) = await self._vectors([text])
+
+        async def work(tx: Transaction) -> Memory:
+            retagged = await tx.memories.retag(memory_id, checked)
+            if retagged is None:
+                raise MemoryNotFound
+            await tx.search.insert_entries(
+                [memory_entry(retagged, text, metadata, vector, self._embedder.name)]
+            )
+            return retagged
+
+        return await self._database.run(Tenant(caller.project_id, memory.namespace_key), work)
+
+    async def delete(self, caller: Caller, namespace: str | None, memory_id: str) -> None:
+        """Deletes a memory, out of search as well. Raises MemoryNotFound."""
+        memory = await self.get(caller, namespace, memory_id)
+
+        async def work(tx: Transaction) -> None:
+            memory_key = await tx.memories.delete(memory_id)
+            if memory_key is None:
+                raise MemoryNotFound
+            await tx.search.delete_entries(SearchObject.MEMORY, [memory_key])
+
+        await self._database.run(Tenant(caller.project_id, memory.namespace_key), work)
+
+    async def _prepared(
+        self, drafts: Sequence[MemoryDraft], paths: Sequence[str]
+    ) -> Sequence[_Prepared]:
+        def prepare() -> Sequence[_Prepared]:
+            return [
+                _prepare(draft.accepted(self._new_id(), path))
+                for draft, path in zip(drafts, paths, strict=True)
+            ]
+
+        if sum(len(draft.value) + len(draft.metadata) for draft in drafts) <= _INLINE_CHARACTERS:
+            return prepare()
+        return await asyncio.to_thread(prepare)
+
+    async def _keep(
+        self, project_id: int, namespace: str, prepared: Sequence[_Prepared]
+    ) -> Sequence[Memory]:
+        vectors = await self._vectors([each.text for each in prepared])
+
+        async def work(tx: Transaction) -> Sequence[Memory]:
+            memories = await tx.memories.insert_many([each.new for each in prepared])
+            await tx.search.insert_entries(
+                [
+                    memory_entry(memory, each.text, each.metadata, vector, self._embedder.name)
+                    for memory, each, vector in zip(memories, prepared, vectors, strict=True)
+                ]
+            )
+            return memories
+
+        return await self._namespaces.write(project_id, namespace, work)
+
+    async def _vectors(self, texts: Sequence[str]) -> Sequence[Vector | None]:
+        try:
+            return list(await self._embedder.embed(texts))
+        except EmbedderUnavailable:
+            log.warning("kept without vectors", texts=len(texts), embedder=self._embedder.name)
+            return [None] * len(texts)
+
+    async def _scope(self, caller: Caller, namespace: str | None) -> Tenant | None:
+        """Where to look: one namespace, or all of the project. None: there is no such namespace.
+
+        A key that is bound to a prefix must name one (`admin.proto`). Raises NotPermitted.
+        """
+        is_bound = caller.namespace is not None or caller.namespace_prefix is not None
+        if namespace is None and not is_bound:
+            return Tenant(caller.project_id)
+        return await self._namespaces.find(caller.project_id, caller.namespace_for(namespace))
+
+
+def _prepare(new: NewMemory) -> _Prepared:
+    return _Prepared(new, search_text(new), filterable(new.metadata))
+
+
+def _duplicate(index: int) -> DuplicateId:
+    field = f"memories[{index}].id"
+    return DuplicateId(
+        f"{field}: a memory with this id already exists.",
+        fields=[FieldViolation(field, "already exists")],
+    )

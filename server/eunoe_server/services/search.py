@@ -1,0 +1,300 @@
+"""Search: what fits a query, of what one namespace holds.
+
+Read the query, embed it with no connection held, let Postgres collect what may answer and the
+ranking decide. A write of the last call is found by this one, and as many results come back as
+there are, up to the limit: relevance orders them, and leaves out only what the caller says.
+
+A dialogue is found by its messages: it fits as well as the best of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+import structlog
+
+from eunoe_server.domain.caller import Caller
+from eunoe_server.domain.dialogue import Dialogue, Message
+from eunoe_server.domain.limits import can_be_id
+from eunoe_server.domain.memory import ALL_MEMORIES, Memory
+from eunoe_server.domain.question import Question, read_question, speaker_words
+from eunoe_server.domain.ranking import (
+    HYBRID,
+    VECTORS_ONLY,
+    WORDS_ONLY,
+    Candidates,
+    Explanation,
+    Ranked,
+    Weights,
+    rank,
+    relevance_bar,
+)
+from eunoe_server.domain.search_entry import SearchObject, SearchScope, Vector
+from eunoe_server.domain.search_filter import ANYTHING, NO_TAGS
+from eunoe_server.domain.search_request import Found, Mode, OrderBy, SearchDraft, SearchRequest
+from eunoe_server.domain.time_phrase import EVER
+from eunoe_server.domain.turn import storable_text
+from eunoe_server.errors import DialogueNotFound, EmbedderUnavailable
+from eunoe_server.providers import Embedder
+from eunoe_server.services.dialogue_scope import existing
+from eunoe_server.services.dialogues import DialogueView
+from eunoe_server.services.namespaces import Namespaces
+from eunoe_server.stores.database import Database, Transaction
+
+log = structlog.get_logger()
+
+#: How much each signal counts, by what is compared.
+WEIGHTS: Mapping[Mode, Weights] = MappingProxyType(
+    {Mode.HYBRID: HYBRID, Mode.VECTOR: VECTORS_ONLY, Mode.WORDS: WORDS_ONLY}
+)
+#: Messages that are shown with a dialogue that was found.
+MAX_MATCHES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMessage:
+    """A message, and whose it is."""
+
+    message: Message
+    dialogue: Dialogue
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """One thing that was found."""
+
+    item: Memory | FoundMessage | DialogueView
+    #: 0 to 1.
+    relevance: float
+    explanation: Explanation
+    #: Of a dialogue: the messages that fit, the best first.
+    matches: Sequence[SearchResult] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOutcome:
+    """What was found, and the request as it was understood and carried out."""
+
+    results: Sequence[SearchResult]
+    request: SearchRequest
+    namespace: str
+
+
+class Search:
+    """Searches the namespaces."""
+
+    def __init__(
+        self,
+        database: Database,
+        namespaces: Namespaces,
+        embedder: Embedder,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._namespaces = namespaces
+        self._embedder = embedder
+        self._now = now
+
+    async def search(
+        self, caller: Caller, namespace: str | None, draft: SearchDraft
+    ) -> SearchOutcome:
+        """What fits.
+
+        Raises InvalidParameter, DialogueNotFound for the dialogue that it shall be in, and in mode
+        `vector` EmbedderUnavailable.
+        """
+        name = caller.namespace_for(namespace)
+        request = draft.accepted(self._now())
+        tenant = await self._namespaces.find(caller.project_id, name)
+        if tenant is None:
+            if request.dialogue_id is not None:
+                raise DialogueNotFound
+            return SearchOutcome((), request, name)
+        text = storable_text(request.query)
+        speakers = await self._database.speakers_named(tenant, speaker_words(text))
+        question = read_question(text, request.asked_at, speakers)
+        vector, request = await self._embedded(question, request)
+        async with self._database.transaction(tenant, plans_once=True) as tx:
+            scope = await _scope(tx, request)
+            asked = _Asked(tx, question, vector, self._embedder.name, request)
+            if request.object is Found.DIALOGUE:
+                results = await asked.dialogues(scope)
+            else:
+                results = await asked.texts(scope)
+        return SearchOutcome(_in_order(results, request), request, name)
+
+    async def _embedded(
+        self, question: Question, request: SearchRequest
+    ) -> tuple[Vector | None, SearchRequest]:
+        """The question's vector, unless there shall be none or, in mode hybrid, can be none."""
+        if request.mode is Mode.WORDS:
+            return None, request
+        try:
+            return (await self._embedder.embed([question.topic]))[0], request
+        except EmbedderUnavailable:
+            if request.mode is Mode.VECTOR:
+                raise
+            log.warning("searched by words alone", embedder=self._embedder.name)
+            return None, replace(request, mode=Mode.WORDS)
+
+
+async def _scope(tx: Transaction, request: SearchRequest) -> SearchScope:
+    """What may be found. What no search entry says is looked up now, and named by its keys."""
+    wanted = request.filter
+    inside = None
+    if request.dialogue_id is not None:
+        if not can_be_id(request.dialogue_id):
+            raise DialogueNotFound
+        inside = {(await existing(tx, request.dialogue_id)).dialogue_key}
+    if request.object is Found.DIALOGUE:
+        if (wanted, request.tags, request.metadata) != (ANYTHING, NO_TAGS, None):
+            like_this = await tx.narrowing.dialogue_keys(wanted, request.tags, request.metadata)
+            inside = set(like_this) if inside is None else inside.intersection(like_this)
+        return SearchScope(
+            objects=frozenset({SearchObject.MESSAGE}),
+            include_uncommitted=True,
+            dialogue_keys=None if inside is None else list(inside),
+        )
+    keys = None
+    if request.object is Found.MEMORY:
+        facts = replace(request.facts, include_superseded=False)
+        if wanted.modified != EVER or facts != ALL_MEMORIES:
+            keys = await tx.narrowing.memory_keys(wanted, request.facts)
+    elif wanted.modified != EVER or wanted.has_image is not None:
+        keys = await tx.narrowing.message_keys(wanted)
+    return SearchScope(
+        objects=frozenset({SearchObject(request.object)}),
+        include_uncommitted=True,
+        include_superseded=request.facts.include_superseded or request.facts.as_of is not None,
+        tags_any=request.tags.any_of,
+        tags_all=request.tags.all_of,
+        tags_none=request.tags.none_of,
+        created_from=wanted.created.start,
+        created_before=wanted.created.end,
+        metadata_condition=request.metadata.condition if request.metadata else None,
+        metadata_values=request.metadata.values if request.metadata else "{}",
+        dialogue_keys=None if inside is None else list(inside),
+        object_keys=keys,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question, in a transaction."""
+
+    tx: Transaction
+    question: Question
+    vector: Vector | None
+    embedder: str
+    request: SearchRequest
+
+    async def texts(self, scope: SearchScope) -> Sequence[SearchResult]:
+        """Memories or messages, the best first."""
+        candidates = await self._candidates(scope)
+        return await self._shown(self._ranked(candidates, self.request.limit))
+
+    async def dialogues(self, scope: SearchScope) -> Sequence[SearchResult]:
+        """Dialogues by their best messages, the best first.
+
+        A large namespace is not read whole, and its best messages may all be of a few dialogues:
+        then the others are searched again, until there are enough or no more.
+        """
+        matches: dict[int, list[Ranked]] = {}
+        others = scope.dialogue_keys
+        while True:
+            candidates = await self._candidates(replace(scope, dialogue_keys=others))
+            found = self._ranked(candidates, len(candidates))
+            bar = relevance_bar(candidates.texts)
+            for each in found:
+                of_dialogue = matches.setdefault(each.dialogue_key or 0, [])
+                if not of_dialogue or (len(of_dialogue) < MAX_MATCHES and each.relevance >= bar):
+                    of_dialogue.append(each)
+            is_whole = len(candidates) == candidates.texts
+            if is_whole or not found or len(matches) >= self.request.limit:
+                break
+            if others is None:
+                others = await self.tx.narrowing.dialogue_keys(ANYTHING, NO_TAGS, None)
+            others = [key for key in others if key not in matches]
+        best = sorted(matches.items(), key=lambda item: -item[1][0].relevance)
+        return await self._shown_dialogues(best[: self.request.limit])
+
+    async def _candidates(self, scope: SearchScope) -> Candidates:
+        return await self.tx.search.candidates(self.question, self.vector, self.embedder, scope)
+
+    def _ranked(self, candidates: Candidates, limit: int) -> Sequence[Ranked]:
+        ranked = rank(candidates, self.question, limit, WEIGHTS[self.request.mode])
+        return [each for each in ranked if each.relevance >= self.request.min_relevance]
+
+    async def _shown(self, ranked: Sequence[Ranked]) -> Sequence[SearchResult]:
+        """The things themselves. One that was deleted this very moment is left out."""
+        keys = {
+            kind: [each.object_key for each in ranked if each.object is kind]
+            for kind in SearchObject
+        }
+        items: dict[tuple[SearchObject, int], Memory | FoundMessage] = {}
+        if keys[SearchObject.MEMORY]:
+            for memory in await self.tx.memories.get_many(keys[SearchObject.MEMORY]):
+                items[SearchObject.MEMORY, memory.memory_key] = memory
+        if keys[SearchObject.MESSAGE]:
+            messages = await self.tx.messages.get_many(keys[SearchObject.MESSAGE])
+            dialogues = await self.tx.dialogues.get_many(
+                list({message.dialogue_key for message in messages})
+            )
+            by_key = {dialogue.dialogue_key: dialogue for dialogue in dialogues}
+            for message in messages:
+                if dialogue := by_key.get(message.dialogue_key):
+                    items[SearchObject.MESSAGE, message.message_key] = FoundMessage(
+                        message, dialogue
+                    )
+        return [
+            SearchResult(item, each.relevance, each.explanation)
+            for each in ranked
+            if (item := items.get((each.object, each.object_key)))
+        ]
+
+    async def _shown_dialogues(
+        self, best: Sequence[tuple[int, Sequence[Ranked]]]
+    ) -> Sequence[SearchResult]:
+        found = await self._shown([each for _, ranked in best for each in ranked])
+        matches: dict[int, list[SearchResult]] = {}
+        dialogues: dict[int, Dialogue] = {}
+        for result in found:
+            if isinstance(result.item, FoundMessage):
+                dialogue = result.item.dialogue
+                dialogues[dialogue.dialogue_key] = dialogue
+                matches.setdefault(dialogue.dialogue_key, []).append(result)
+        threads = await self.tx.dialogues.count_threads([each.id for each in dialogues.values()])
+        return [
+            replace(
+                shown[0],
+                item=DialogueView(dialogues[key], threads.get(dialogues[key].id, 0)),
+                matches=shown,
+            )
+            for key, shown in matches.items()
+        ]
+
+
+def _in_order(results: Sequence[SearchResult], request: SearchRequest) -> Sequence[SearchResult]:
+    """The best results, sorted as asked; among equals the more relevant comes first."""
+    if request.order_by is OrderBy.RELEVANCE:
+        return results if request.is_descending else results[::-1]
+    return sorted(
+        results,
+        key=lambda result: _moment(result, request.order_by),
+        reverse=request.is_descending,
+    )
+
+
+def _moment(result: SearchResult, order_by: OrderBy) -> datetime:
+    match result.item:
+        case Memory() as thing:
+            pass
+        case FoundMessage(message=thing):
+            pass
+        case DialogueView(dialogue=thing):
+            pass
+    return thing.created_at if order_by is OrderBy.CREATED else thing.modified_at

@@ -1,0 +1,340 @@
+"""The pool, and transactions that see one tenant.
+
+Each transaction begins by saying as whom and for whom it works; Postgres then shows it nothing
+else. The beginning is one string of statements and one round trip: psycopg's pipeline mode would
+save that round trip and cost more time than it saves (0.36 ms against 0.30 ms for a read).
+`SET LOCAL` with integer literals, never `set_config()`: that one does not reach the workers of a
+distributed database. As the role is set there as well, nothing depends on the session, and a
+pooler between us and Postgres does no harm.
+
+Reads are cancelled with their caller, writes are not (`run`). No connection is held while
+something slow happens; `domain.open_transaction` says so to providers.
+
+It refuses to hand out a connection without a transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import psycopg
+from pgvector.psycopg import register_vector_async
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from eunoe_server.domain.api_key import ApiKey
+from eunoe_server.domain.open_transaction import marked_open
+from eunoe_server.domain.tenant import Tenant
+from eunoe_server.errors import StorageUnavailable
+from eunoe_server.stores.commits import Commits
+from eunoe_server.stores.dialogues import Dialogues
+from eunoe_server.stores.driver_errors import RETRY_SECONDS, LostRace, translated_errors
+from eunoe_server.stores.facts import Facts
+from eunoe_server.stores.keys import Keys
+from eunoe_server.stores.memories import Memories
+from eunoe_server.stores.messages import Messages
+from eunoe_server.stores.namespaces import Namespaces
+from eunoe_server.stores.narrowing import Narrowing
+from eunoe_server.stores.projects import Projects
+from eunoe_server.stores.readiness import Probe, Readiness
+from eunoe_server.stores.recalls import Recalls
+from eunoe_server.stores.responses import Responses
+from eunoe_server.stores.search import Search, speakers_statement
+from eunoe_server.stores.sessions import Sessions
+from eunoe_server.stores.shield import shielded
+
+T = TypeVar("T")
+
+#: What a connection string may say otherwise. A database behind a dead network is noticed in
+#: seconds, where the system's defaults take minutes.
+CONNECTION_DEFAULTS = {
+    "application_name": "eunoe",
+    "connect_timeout": "3",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+#: How often a write is tried that others keep getting in the way of.
+RUN_ATTEMPTS = 6
+#: A process that stands still must not keep others from its rows.
+IDLE_IN_TRANSACTION_SECONDS = 30
+
+#: Without sequential scans, so that a plan made when the tables were small is as good later.
+_PLANS_ONCE = b"; set local plan_cache_mode = force_generic_plan; set local enable_seqscan = off"
+
+
+class Transaction:
+    """The stores, on one connection, for one tenant."""
+
+    __slots__ = (
+        "commits",
+        "dialogues",
+        "facts",
+        "keys",
+        "memories",
+        "messages",
+        "namespaces",
+        "narrowing",
+        "recalls",
+        "responses",
+        "search",
+        "sessions",
+    )
+
+    def __init__(self, connection: AsyncConnection[Any], tenant: Tenant | None) -> None:
+        self.keys = Keys(connection, tenant)
+        self.namespaces = Namespaces(connection, tenant)
+        self.dialogues = Dialogues(connection, tenant)
+        self.messages = Messages(connection, tenant)
+        self.memories = Memories(connection, tenant)
+        self.facts = Facts(connection, tenant)
+        self.commits = Commits(connection, tenant)
+        self.sessions = Sessions(connection, tenant)
+        self.search = Search(connection, tenant)
+        self.narrowing = Narrowing(connection, tenant)
+        self.recalls = Recalls(connection, tenant)
+        self.responses = Responses(connection, tenant)
+
+
+class Database:
+    """An async context manager: open inside, closed outside."""
+
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        min_connections: int = 2,
+        max_connections: int = 10,
+        max_waiting: int = 200,
+        acquire_timeout_seconds: float = 2.0,
+        statement_timeout_seconds: float = 10.0,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        conninfo = make_conninfo(**CONNECTION_DEFAULTS | _texts(conninfo_to_dict(conninfo)))
+        self._statement_timeout_seconds = statement_timeout_seconds
+        self._max_connections = max_connections
+        self._jitter = jitter
+        self._probe = Probe(conninfo)
+        self._pool = AsyncConnectionPool(
+            conninfo,
+            open=False,
+            kwargs={"autocommit": True},
+            configure=_configure,
+            # Even an empty one: with it the pool takes a connection back without suspending, so
+            # that a cancellation can never come between the two (psycopg/psycopg#1208).
+            reset=_nothing_to_reset,
+            min_size=min_connections,
+            max_size=max_connections,
+            max_waiting=max_waiting,
+            timeout=acquire_timeout_seconds,
+            # The pool's pause between attempts doubles; giving up early lets the next caller try
+            # at once, so that a database that is back is used within seconds.
+            reconnect_timeout=3.0,
+            name="eunoe",
+        )
+
+    async def __aenter__(self) -> Self:
+        # Not waited for: without its database the server starts, and says that it is not ready.
+        await self._pool.open(wait=False)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._probe.close()
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def transaction(
+        self,
+        tenant: Tenant | None,
+        *,
+        statement_timeout_seconds: float | None = None,
+        plans_once: bool = False,
+    ) -> AsyncIterator[Transaction]:
+        """A transaction for reading; committed at its end, undone by any exception.
+
+        With `plans_once` a statement's plan is kept whatever its values are: for statements that
+        take longer to plan than to run, and have one good plan. When the caller is cancelled, so is
+        the statement. Raises StorageUnavailable, Overloaded.
+        """
+        seconds = statement_timeout_seconds or self._statement_timeout_seconds
+        beginning = _beginning(tenant, seconds)
+        if plans_once:
+            beginning += _PLANS_ONCE
+        async with self._open(beginning) as connection:
+            yield Transaction(connection, tenant)
+
+    async def speakers_named(self, tenant: Tenant, words: Sequence[str]) -> frozenset[str]:
+        """The speakers of a namespace that bear one of these lower-case words in their names.
+
+        A transaction of its own in one round trip: every search begins with it, and three would
+        cost more than all its look-ups.
+        """
+        if not words:
+            return frozenset()
+        whole = b"; ".join(
+            (
+                _beginning(tenant, self._statement_timeout_seconds),
+                speakers_statement(tenant, words),
+                b"commit",
+            )
+        )
+        with translated_errors(), marked_open():
+            connection, cursor = await self._begin(whole)
+            try:
+                while cursor.description is None:
+                    cursor.nextset()
+                return frozenset([speaker async for (speaker,) in cursor])
+            finally:
+                await self._pool.putconn(connection)
+
+    async def run(self, tenant: Tenant | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """The result of `work`, once it is committed. For everything that writes.
+
+        Not cancelled with the caller: what was begun is finished, then the cancellation goes on.
+        Begun again when another transaction got in its way, so `work` does nothing but database
+        work. Raises Overloaded when that goes on and on.
+        """
+        return await shielded(self._run(tenant, work))
+
+    async def _run(self, tenant: Tenant | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        for attempt in range(1, RUN_ATTEMPTS + 1):
+            try:
+                async with self.transaction(tenant) as tx:
+                    return await work(tx)
+            except LostRace:
+                if attempt == RUN_ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.005 * 2**attempt * (0.5 + self._jitter()))
+        raise AssertionError("unreachable")
+
+    async def find_key(self, key_id: str) -> ApiKey | None:
+        """The key of this id, of whatever project: nobody's tenant is known before."""
+        async with self._open(_beginning(None, self._statement_timeout_seconds)) as connection:
+            await _name(connection, "eunoe.key_id", key_id)
+            return await Keys(connection, None).get(key_id)
+
+    async def open_project(self, name: str, *, create: bool = False) -> int | None:
+        """The project of this name, made if asked; None when there is none."""
+        return await shielded(self._open_project(name, create=create))
+
+    async def _open_project(self, name: str, *, create: bool) -> int | None:
+        async with self._open(_beginning(None, self._statement_timeout_seconds)) as connection:
+            await _name(connection, "eunoe.project_name", name)
+            return await Projects(connection, None).resolve(name, create=create)
+
+    async def readiness(self) -> Readiness:
+        """Whether calls can be served, and why not; answers within a second."""
+        return await self._probe.ask()
+
+    def pool_stats(self) -> Mapping[str, int]:
+        """The pool's counters, under the names psycopg_pool gives them."""
+        return self._pool.get_stats()
+
+    @asynccontextmanager
+    async def _open(self, beginning: bytes) -> AsyncIterator[AsyncConnection[Any]]:
+        with translated_errors(), marked_open():
+            connection, _ = await self._begin(beginning)
+            try:
+                yield connection
+                await connection.execute("commit")
+            except BaseException:
+                await shielded(_undo(connection))
+                raise
+            finally:
+                await self._pool.putconn(connection)
+
+    async def _begin(self, beginning: bytes) -> tuple[AsyncConnection[Any], AsyncCursor[Any]]:
+        """A connection that has executed `beginning`, and its results.
+
+        One that has died meanwhile is replaced, not handed out. That costs nothing, where a check
+        of each connection would cost a round trip.
+        """
+        for _ in range(self._max_connections + 1):
+            connection = await self._acquire()
+            try:
+                cursor = await connection.execute(beginning)
+            except psycopg.OperationalError:
+                is_dead = connection.closed
+                await self._pool.putconn(connection)
+                if not is_dead:
+                    raise
+            except BaseException:
+                await shielded(_undo(connection))
+                await self._pool.putconn(connection)
+                raise
+            else:
+                return connection, cursor
+        raise StorageUnavailable(retry_after_seconds=RETRY_SECONDS)
+
+    async def _acquire(self) -> AsyncConnection[Any]:
+        failures = self._connection_failures()
+        try:
+            return await self._pool.getconn()
+        except PoolTimeout:
+            # Nobody got a connection: were all in use, or could none be made?
+            if self._connection_failures() > failures:
+                raise StorageUnavailable(retry_after_seconds=RETRY_SECONDS) from None
+            raise
+
+    def _connection_failures(self) -> int:
+        return self._pool.get_stats().get("connections_errors", 0)
+
+
+def _beginning(tenant: Tenant | None, timeout_seconds: float) -> bytes:
+    """The statements that begin a transaction. Nothing but our own words and integers."""
+    if tenant is None:
+        role, project_id, namespace_key = "eunoe_app", 0, 0
+    elif tenant.namespace_key is None:
+        role, project_id, namespace_key = "eunoe_project", tenant.project_id, 0
+    else:
+        role, project_id, namespace_key = "eunoe_app", tenant.project_id, tenant.namespace_key
+    return (
+        f"begin; set local role {role}; set local eunoe.project_id = {project_id:d}; "
+        f"set local eunoe.namespace_key = {namespace_key:d}; "
+        f"set local statement_timeout = {int(timeout_seconds * 1000):d}"
+    ).encode()
+
+
+async def _name(connection: AsyncConnection[Any], setting: str, text: str) -> None:
+    """Shows the transaction the row that bears this name. It comes from outside, so it is bound."""
+    await connection.execute("select set_config(%s, %s, true)", [setting, text])
+
+
+async def _undo(connection: AsyncConnection[Any]) -> None:
+    """Ends the transaction whatever its state, so that the pool gets a clean connection back."""
+    if connection.pgconn.transaction_status in (
+        TransactionStatus.INTRANS,
+        TransactionStatus.INERROR,
+    ):
+        try:
+            await connection.rollback()
+        except psycopg.Error:
+            await connection.close()
+
+
+async def _configure(connection: AsyncConnection[Any]) -> None:
+    await register_vector_async(connection)
+    await connection.execute(
+        f"set idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'".encode()
+    )
+
+
+async def _nothing_to_reset(connection: AsyncConnection[Any]) -> None:
+    del connection
+
+
+def _texts(parameters: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in parameters.items() if value is not None}

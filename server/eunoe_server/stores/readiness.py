@@ -1,0 +1,69 @@
+"""Whether the database answers and has the right schema, asked on a connection of its own.
+
+The pool is not asked: when all its connections are busy the server is busy, not broken, and must
+not be taken out of service for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+
+from eunoe_server.stores.migrate import schema_status
+
+ANSWER_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Can calls be served? If not, a sentence that says why."""
+
+    is_ready: bool
+    why_not: str = ""
+
+
+class Probe:
+    """Asks one question at a time; who comes meanwhile gets the same answer."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._connection: AsyncConnection[Any] | None = None
+        self._question: asyncio.Task[Readiness] | None = None
+
+    async def ask(self) -> Readiness:
+        """The answer, or that there was none within a second."""
+        if self._question is None or self._question.done():
+            self._question = asyncio.create_task(self._ask())
+        # Not cancelled when time is up: the driver would wait for the database to hear of it.
+        done, _ = await asyncio.wait([self._question], timeout=ANSWER_SECONDS)
+        if not done:
+            return Readiness(False, f"The database did not answer within {ANSWER_SECONDS:.0f} s.")
+        return self._question.result()
+
+    async def close(self) -> None:
+        """Gives up the question and the connection."""
+        if self._question is not None:
+            self._question.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._question
+        await self._hang_up()
+
+    async def _ask(self) -> Readiness:
+        try:
+            if self._connection is None:
+                self._connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
+            status = await schema_status(self._connection)
+        except psycopg.Error:
+            await self._hang_up()
+            return Readiness(False, "The database cannot be reached.")
+        return Readiness(is_ready=status.why_not == "", why_not=status.why_not)
+
+    async def _hang_up(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()

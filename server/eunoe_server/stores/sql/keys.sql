@@ -1,0 +1,46 @@
+-- insert --
+insert into api_keys (
+    id, project_id, secret_sha256, name, scopes, namespace, namespace_prefix, expires_at
+)
+values (
+    %(id)s, %(project_id)s, %(secret_sha256)s, %(name)s, %(scopes)s, %(namespace)s,
+    %(namespace_prefix)s, %(expires_at)s
+)
+returning
+    id, key_number, project_id, secret_sha256, name, scopes, namespace, namespace_prefix,
+    created_at, expires_at, revoked_at,
+    (revoked_at is null and (expires_at is null or expires_at > now())) as is_active;
+
+-- get --
+-- Without the project: it is what a caller's key is asked for.
+select
+    id, key_number, project_id, secret_sha256, name, scopes, namespace, namespace_prefix,
+    created_at, expires_at, revoked_at,
+    (revoked_at is null and (expires_at is null or expires_at > now())) as is_active
+from api_keys
+where id = %(id)s;
+
+-- list_page --
+select
+    id, key_number, project_id, secret_sha256, name, scopes, namespace, namespace_prefix,
+    created_at, expires_at, revoked_at,
+    (revoked_at is null and (expires_at is null or expires_at > now())) as is_active
+from api_keys
+where
+    project_id = %(project_id)s
+    and (
+        %(after_at)s::timestamptz is null
+        or (created_at, key_number) {follows} (%(after_at)s, %(after_key)s::bigint)
+    )
+order by created_at {direction}, key_number {direction}
+limit %(limit)s::integer + 1;
+
+-- revoke --
+-- A second revocation keeps the time of the first.
+update api_keys
+set revoked_at = coalesce(revoked_at, now())
+where id = %(id)s and project_id = %(project_id)s
+returning
+    id, key_number, project_id, secret_sha256, name, scopes, namespace, namespace_prefix,
+    created_at, expires_at, revoked_at,
+    (revoked_at is null and (expires_at is null or expires_at > now())) as is_active;

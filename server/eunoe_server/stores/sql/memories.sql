@@ -1,0 +1,131 @@
+-- claim_ids --
+-- Ids are unique in the project, whatever the namespace (seed 002).
+insert into resource_ids (project_id, kind, id, namespace_key)
+select %(project_id)s, 'memory', id, %(namespace_key)s
+from unnest(%(ids)s::text []) as row (id);
+
+-- insert_many --
+insert into memories (
+    namespace_key, project_id, id, label, description, value, text, tags, metadata, created_at,
+    modified_at, fact_type, confidence, subject, slot, slot_value, is_negated, text_digest,
+    extractor, valid_from, last_said_at, valid_to, superseded_by, superseded_at, observations,
+    source_dialogue_id, source_message_id, source_role, source_start, source_end
+)
+select
+    %(namespace_key)s, %(project_id)s, id, label, description, value, text,
+    array(select json_array_elements_text(tags::json)), metadata, coalesce(created_at, now()),
+    now(), fact_type, confidence, subject, slot, slot_value, is_negated, text_digest, extractor,
+    valid_from, coalesce(last_said_at, valid_from), valid_to, superseded_by,
+    coalesce(superseded_at, case when valid_to is not null then now() end), observations,
+    source_dialogue_id, source_message_id, source_role, source_start, source_end
+from unnest(
+    %(ids)s::text [], %(labels)s::text [], %(descriptions)s::text [], %(values)s::text [],
+    %(texts)s::text [], %(tags)s::text [], %(metadata)s::text [], %(created_at)s::timestamptz [],
+    %(fact_types)s::text [], %(confidences)s::double precision [], %(subjects)s::text [],
+    %(slots)s::text [], %(slot_values)s::text [], %(are_negated)s::boolean [],
+    %(text_digests)s::bytea [], %(extractors)s::text [], %(valid_from)s::timestamptz [],
+    %(last_said_at)s::timestamptz [], %(valid_to)s::timestamptz [], %(superseded_by)s::text [],
+    %(superseded_at)s::timestamptz [],
+    %(observations)s::integer [], %(source_dialogue_ids)s::text [],
+    %(source_message_ids)s::text [], %(source_roles)s::text [], %(source_starts)s::integer [],
+    %(source_ends)s::integer []
+) with ordinality as row (
+    id, label, description, value, text, tags, metadata, created_at, fact_type, confidence,
+    subject, slot, slot_value, is_negated, text_digest, extractor, valid_from, last_said_at,
+    valid_to, superseded_by, superseded_at, observations, source_dialogue_id, source_message_id,
+    source_role, source_start, source_end, number
+)
+order by number
+returning memory_key, id;
+
+-- get --
+select
+    m.namespace_key, m.memory_key, n.name as namespace, m.id, m.value, m.text, m.label,
+    m.description, m.tags, m.metadata, m.created_at, m.modified_at, m.fact_type, m.confidence,
+    m.subject, m.slot, m.slot_value, m.is_negated, m.extractor, m.valid_from, m.last_said_at,
+    m.valid_to, m.superseded_by, m.superseded_at, m.observations, m.source_dialogue_id, m.source_message_id,
+    m.source_role, m.source_start, m.source_end
+from memories as m
+inner join namespaces as n on m.namespace_key = n.namespace_key
+where
+    m.namespace_key = %(in_namespace)s and m.project_id = %(project_id)s and m.id = %(id)s;
+
+-- namespace_of --
+select namespace_key
+from resource_ids
+where project_id = %(project_id)s and kind = 'memory' and id = %(id)s;
+
+-- get_many --
+select
+    m.namespace_key, m.memory_key, n.name as namespace, m.id, m.value, m.text, m.label,
+    m.description, m.tags, m.metadata, m.created_at, m.modified_at, m.fact_type, m.confidence,
+    m.subject, m.slot, m.slot_value, m.is_negated, m.extractor, m.valid_from, m.last_said_at,
+    m.valid_to, m.superseded_by, m.superseded_at, m.observations, m.source_dialogue_id, m.source_message_id,
+    m.source_role, m.source_start, m.source_end
+from memories as m
+inner join namespaces as n on m.namespace_key = n.namespace_key
+where
+    m.namespace_key = %(namespace_key)s and m.project_id = %(project_id)s
+    and m.memory_key = any(%(memory_keys)s);
+
+-- get_named --
+select
+    m.namespace_key, m.memory_key, n.name as namespace, m.id, m.value, m.text, m.label,
+    m.description, m.tags, m.metadata, m.created_at, m.modified_at, m.fact_type, m.confidence,
+    m.subject, m.slot, m.slot_value, m.is_negated, m.extractor, m.valid_from, m.last_said_at,
+    m.valid_to, m.superseded_by, m.superseded_at, m.observations, m.source_dialogue_id, m.source_message_id,
+    m.source_role, m.source_start, m.source_end
+from memories as m
+inner join namespaces as n on m.namespace_key = n.namespace_key
+where
+    m.namespace_key = %(namespace_key)s and m.project_id = %(project_id)s
+    and m.id = any(%(ids)s::text []);
+
+-- list_page --
+select
+    m.namespace_key, m.memory_key, n.name as namespace, m.id, m.value, m.text, m.label,
+    m.description, m.tags, m.metadata, m.created_at, m.modified_at, m.fact_type, m.confidence,
+    m.subject, m.slot, m.slot_value, m.is_negated, m.extractor, m.valid_from, m.last_said_at,
+    m.valid_to, m.superseded_by, m.superseded_at, m.observations, m.source_dialogue_id, m.source_message_id,
+    m.source_role, m.source_start, m.source_end
+from memories as m
+inner join namespaces as n on m.namespace_key = n.namespace_key
+where
+    m.project_id = %(project_id)s
+    and (%(namespace_key)s::bigint is null or m.namespace_key = %(namespace_key)s)
+    and (%(created_from)s::timestamptz is null or m.created_at >= %(created_from)s)
+    and (%(created_before)s::timestamptz is null or m.created_at < %(created_before)s)
+    and (%(is_fact)s::boolean is null or (m.fact_type is not null) = %(is_fact)s)
+    and (%(fact_type)s::text is null or m.fact_type = %(fact_type)s)
+    and (%(min_confidence)s::double precision is null or m.confidence >= %(min_confidence)s)
+    and (
+        %(include_superseded)s
+        or case
+            -- What held in the world at that moment, as far as is known now.
+            when %(as_of)s::timestamptz is not null
+                then
+                    coalesce(m.valid_from, m.created_at) <= %(as_of)s
+                    and (m.valid_to is null or m.valid_to > %(as_of)s)
+            else m.superseded_at is null and (m.valid_to is null or m.valid_to > now())
+        end
+    )
+    and (
+        %(after_at)s::timestamptz is null
+        or (m.created_at, m.memory_key) {follows} (%(after_at)s, %(after_key)s::bigint)
+    )
+order by m.created_at {direction}, m.memory_key {direction}
+limit %(limit)s::integer + 1;
+
+-- retag --
+update memories
+set tags = %(tags)s, modified_at = now()
+where namespace_key = %(in_namespace)s and project_id = %(project_id)s and id = %(id)s;
+
+-- delete --
+delete from memories
+where namespace_key = %(in_namespace)s and project_id = %(project_id)s and id = %(id)s
+returning memory_key;
+
+-- release_ids --
+delete from resource_ids
+where project_id = %(project_id)s and kind = 'memory' and id = any(%(ids)s);

@@ -1,0 +1,82 @@
+"""What every store is made of: a connection inside a transaction, and the tenant it works for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, LiteralString, TypeVar
+
+from psycopg import AsyncConnection
+from psycopg.rows import kwargs_row
+from psycopg.sql import SQL, Composed
+
+from eunoe_server.domain.page import Page, Place
+from eunoe_server.domain.tenant import Tenant
+
+Row = TypeVar("Row")
+
+#: How a page's block is completed: `{follows}` and `{direction}`.
+NEWEST_FIRST = {"follows": SQL("<"), "direction": SQL("desc")}
+OLDEST_FIRST = {"follows": SQL(">"), "direction": SQL("asc")}
+
+
+class Store:
+    """The base of the stores. Every statement gets the tenant's two keys among its values."""
+
+    __slots__ = ("_connection", "_tenant")
+
+    def __init__(self, connection: AsyncConnection[Any], tenant: Tenant | None) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    def _scoped(self, values: dict[str, object]) -> dict[str, object]:
+        if self._tenant is not None:
+            values["project_id"] = self._tenant.project_id
+            values["namespace_key"] = self._tenant.namespace_key
+        return values
+
+    async def _all(
+        self, query: LiteralString, make: Callable[..., Row], **values: object
+    ) -> Sequence[Row]:
+        async with self._connection.cursor(row_factory=kwargs_row(make)) as cursor:
+            await cursor.execute(query, self._scoped(values))
+            return await cursor.fetchall()
+
+    async def _one(
+        self, query: LiteralString, make: Callable[..., Row], **values: object
+    ) -> Row | None:
+        async with self._connection.cursor(row_factory=kwargs_row(make)) as cursor:
+            await cursor.execute(query, self._scoped(values))
+            return await cursor.fetchone()
+
+    async def _execute(self, query: LiteralString, **values: object) -> int:
+        """The number of rows that were changed."""
+        cursor = await self._connection.execute(query, self._scoped(values))
+        return cursor.rowcount
+
+    async def _page(
+        self,
+        query: LiteralString,
+        make: Callable[..., Row],
+        place_of: Callable[[Row], Place],
+        *,
+        limit: int,
+        after: Place | None,
+        newest_first: bool,
+        **values: object,
+    ) -> Page[Row]:
+        """At most `limit` rows behind `after`. The block asks for one more than that.
+
+        Never prepared: a plan for all filters at once would fit none of them.
+        """
+        block: Composed = SQL(query).format(**NEWEST_FIRST if newest_first else OLDEST_FIRST)
+        values |= {
+            "limit": limit,
+            "after_at": after.created_at if after else None,
+            "after_key": after.key if after else None,
+        }
+        async with self._connection.cursor(row_factory=kwargs_row(make)) as cursor:
+            await cursor.execute(block, self._scoped(values), prepare=False)
+            rows = await cursor.fetchall()
+        has_more = len(rows) > limit
+        rows = rows[:limit]
+        return Page(items=rows, next=place_of(rows[-1]) if has_more else None)

@@ -1,0 +1,99 @@
+"""The gRPC server: its options, its interceptors in order, its services, its two addresses.
+
+It listens on the public address and on a unix socket, where the HTTP shim dials in like any other
+client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from eunoe_server.transport.grpc.health import Health
+from eunoe_server.transport.grpc.interceptors import Interceptor
+
+#: What a protobuf message may add to the bytes of the body inside it.
+_ENVELOPE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Servicer:
+    """One service: its full name, the generated function that registers it, what implements it."""
+
+    name: str
+    register: Callable[[Any, grpc.aio.Server], None]
+    implementation: object
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcOptions:
+    """Where and how to serve; see `settings.py`."""
+
+    address: str
+    socket: Path
+    max_message_bytes: int
+    reflection: bool
+    drain_seconds: float
+
+
+class BoundElsewhere(OSError):
+    """The address is taken or not ours."""
+
+
+@asynccontextmanager
+async def serve_grpc(
+    servicers: Sequence[Servicer],
+    interceptors: Sequence[Interceptor],
+    health: Health,
+    options: GrpcOptions,
+) -> AsyncIterator[int]:
+    """Serves while the context lasts and yields the bound port.
+
+    On leaving, health's streams end, new calls are refused and running ones get
+    `drain_seconds` to finish. Raises BoundElsewhere.
+    """
+    server = grpc.aio.server(
+        interceptors=interceptors,
+        options=[
+            # A second server on the same port must fail, not silently share it.
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", options.max_message_bytes + _ENVELOPE_BYTES),
+            ("grpc.max_send_message_length", -1),
+            # Upstream error bodies travel in status details; the shim asks for up to 1 MiB of them.
+            ("grpc.max_metadata_size", 64 * 1024),
+            ("grpc.absolute_max_metadata_size", 128 * 1024),
+            # Clients behind balancers ping more often than every five minutes.
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.keepalive_time_ms", 60_000),
+        ],
+    )
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    for servicer in servicers:
+        servicer.register(servicer.implementation, server)
+    if options.reflection:
+        names = [servicer.name for servicer in servicers]
+        reflection.enable_server_reflection(
+            [*names, "grpc.health.v1.Health", reflection.SERVICE_NAME], server
+        )
+    try:
+        port = server.add_insecure_port(options.address)
+    except RuntimeError as error:
+        raise BoundElsewhere(f"Cannot listen on {options.address}: is it in use?") from error
+    options.socket.unlink(missing_ok=True)
+    server.add_insecure_port(f"unix:{options.socket}")
+    await server.start()
+    options.socket.chmod(0o600)
+    try:
+        yield port
+    finally:
+        health.close()
+        await server.stop(options.drain_seconds)
+        options.socket.unlink(missing_ok=True)

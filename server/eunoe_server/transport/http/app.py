@@ -1,0 +1,130 @@
+"""The shim as one Starlette application: every route, and what becomes of what they raise.
+
+An ordinary gRPC client of our own server. It turns HTTP and JSON into RPCs and back and holds no
+decision: who may do what, what is valid and what is remembered is decided behind the channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc.aio
+import uuid_utils
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+from starlette.types import ASGIApp
+
+from eunoe_server.errors import EunoeError
+from eunoe_server.transport.http import health, memories_v1, openai, transcode
+from eunoe_server.transport.http.calls import ClientLeft
+from eunoe_server.transport.http.dialects import dialect_of
+from eunoe_server.transport.http.errors import Failure, Refused, failure_of, respond
+from eunoe_server.transport.http.keep_alive import KeepAlive
+from eunoe_server.transport.http.middleware import LastResort, RawPath, RequestIds
+from eunoe_server.transport.http.routing import Endpoint, Route, Wiring
+
+_KEEP_ALIVE = KeepAlive()
+
+
+def build_app(
+    channel: grpc.aio.Channel,
+    *,
+    max_body_bytes: int = 16 * 1024 * 1024,
+    keep_alive: KeepAlive = _KEEP_ALIVE,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    new_request_id: Callable[[], str] = lambda: f"req_{uuid_utils.uuid7().hex}",
+) -> Starlette:
+    """The application. Raises Unsupported when the contract holds what it cannot serve."""
+    wiring = Wiring(channel, max_body_bytes, keep_alive)
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for route in _all_routes():
+        by_path.setdefault(route.path, {})[route.method] = route.endpoint(wiring)
+    answers = _Answers(clock)
+    app = Starlette(
+        routes=[
+            StarletteRoute(path, _by_method(endpoints), methods=list(endpoints))
+            for path, endpoints in by_path.items()
+        ],
+        middleware=[
+            Middleware(RequestIds, new_request_id),
+            Middleware(LastResort, clock),
+            Middleware(RawPath),
+        ],
+        exception_handlers={
+            EunoeError: answers.of_error,
+            grpc.aio.AioRpcError: answers.of_error,
+            Refused: answers.of_refusal,
+            ClientLeft: answers.of_absence,
+            HTTPException: answers.of_routing,
+        },
+    )
+    app.router.redirect_slashes = False  # a redirect loses the body of a POST
+    return app
+
+
+def route_table() -> list[tuple[str, str, str]]:
+    """(method, path, RPC) of every route that calls one, in the order of the contract."""
+    return [(route.method, route.path, route.rpc) for route in _all_routes() if route.rpc]
+
+
+def _all_routes() -> list[Route]:
+    return [*openai.routes(), *transcode.routes(), *memories_v1.routes(), *health.routes()]
+
+
+def _by_method(endpoints: dict[str, Endpoint]) -> Callable[[Request], Awaitable[ASGIApp]]:
+    async def endpoint(request: Request) -> ASGIApp:
+        # Starlette lets HEAD through wherever GET is; the HTTP server leaves the body out.
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return endpoint
+
+
+class _Answers:
+    """What becomes of an exception, in the dialect of the request's path.
+
+    Starlette types its handlers by `Exception`; which kind each gets is in the table above.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+
+    def of_error(self, request: Request, error: Any) -> Response:
+        """What went wrong behind the channel, or before a call could be made."""
+        return self._respond(request, failure_of(error))
+
+    def of_refusal(self, request: Request, error: Any) -> Response:
+        """What only HTTP can refuse."""
+        return self._respond(request, error.failure)
+
+    def of_absence(self, request: Request, error: Any) -> Response:
+        """Nobody is there: nothing of this is sent."""
+        del request, error
+        return Response(status_code=499)
+
+    def of_routing(self, request: Request, error: Any) -> Response:
+        """No such route, or not with this method."""
+        url = f"{request.method} {request.url.path}"
+        if error.status_code != 405:
+            return self._respond(
+                request, Failure(404, "UNKNOWN_ROUTE", f"Unknown request URL: {url}.")
+            )
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=error.headers)
+        return self._respond(
+            request,
+            Failure(405, "METHOD_NOT_ALLOWED", f"Not allowed: {url}.", headers=error.headers),
+        )
+
+    def _respond(self, request: Request, failure: Failure) -> Response:
+        return respond(
+            failure,
+            dialect_of(request.scope["path"]),
+            request.state.request_id,
+            self._clock(),
+        )

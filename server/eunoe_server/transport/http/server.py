@@ -1,0 +1,146 @@
+"""uvicorn inside our own event loop: no signal handlers, no access log, a graceful end.
+
+What uvicorn lacks is in `Connection`: a deadline for the head of a request (without one a client
+that drips a byte a second holds a socket for ever), and JSON for what cannot even be parsed as
+HTTP. Access lines are the gRPC server's: a query string may name a user and is logged nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import h11
+import msgspec
+import uuid_utils
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from eunoe_server.transport.http.errors import Failure, openai_body
+
+_HEAD_SECONDS = 10.0
+#: Above the OpenAI packages' own 5 s, and above what common load balancers wait (60 s).
+_KEEP_ALIVE_SECONDS = 75
+#: Enough for a hostile Authorization header to be answered 401 rather than at this level.
+_MAX_HEAD_BYTES = 128 * 1024
+_BACKLOG = 2_048
+
+
+class Connection(H11Protocol):
+    """One client's connection."""
+
+    _head_deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The head of the first request must come soon."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        """The head of a later request must be whole soon after its first byte."""
+        if self._awaits_head():
+            self._expect_head()
+        super().data_received(data)
+        if not self._awaits_head():
+            self._cancel_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is expected any more."""
+        self._cancel_deadline()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """JSON, since there is no path yet to tell a dialect; 431 when the head is too long."""
+        is_too_long = len(self.conn.trailing_data[0]) > _MAX_HEAD_BYTES
+        failure = (
+            Failure(431, "REQUEST_TOO_LARGE", "The request's headers are too long.")
+            if is_too_long
+            else Failure(400, "INVALID_INPUT", msg)
+        )
+        body = msgspec.json.encode(openai_body(failure))
+        head = h11.Response(
+            status_code=failure.status,
+            headers=[
+                ("content-type", "application/json"),
+                ("content-length", str(len(body))),
+                ("x-request-id", f"req_{uuid_utils.uuid7().hex}"),
+                ("connection", "close"),
+            ],
+        )
+        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _awaits_head(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _expect_head(self) -> None:
+        if self._head_deadline is None:
+            self._head_deadline = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+
+    def _cancel_deadline(self) -> None:
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the process's, not one of its servers'."""
+        yield
+
+
+@asynccontextmanager
+async def serve_http(
+    app: ASGIApp, address: str, *, drain_seconds: float = 30.0
+) -> AsyncIterator[int]:
+    """Serves `app` at `host:port` and gives the port. Raises OSError when it is taken.
+
+    On leaving, no connection is accepted any more; running requests get `drain_seconds` to end.
+    """
+    listener = _listen(address)
+    port: int = listener.getsockname()[1]
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=math.ceil(drain_seconds),
+            h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        await serving
+        # Those that were cut are cancelled by now, but have not ended yet.
+        await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
+
+
+def _listen(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # By its protocol asyncio tells whether to set TCP_NODELAY on what is accepted, and
+    # socket.create_server leaves it open: each answer then waited 40 ms for the client's ACK.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), int(port)))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise OSError(f"Cannot listen on {address}: {error.strerror}.") from error
+    return listener
