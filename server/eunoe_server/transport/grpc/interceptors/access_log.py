@@ -1,0 +1,53 @@
+"""What an operator sees of a call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import structlog
+
+from eunoe_server.telemetry import Metrics
+from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor
+
+log = structlog.get_logger()
+
+
+class AccessLog(Interceptor):
+    """One line and one count a call: method, code, milliseconds. No contents, no parameters."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """The code is the one that went out; a cancelled call is CANCELLED."""
+        started = time.perf_counter()
+        name = "UNKNOWN"
+        try:
+            yield
+            name = "OK"
+        except (asyncio.CancelledError, GeneratorExit):
+            name = "CANCELLED"
+            raise
+        except grpc.aio.AbortError:
+            name = _code_name(call.context)
+            raise
+        finally:
+            seconds = time.perf_counter() - started
+            method = call.method.removeprefix("/eunoe.v1.")
+            self._metrics.rpcs.labels(method, name).inc()
+            self._metrics.rpc_seconds.labels(method).observe(seconds)
+            log.info("rpc", method=method, code=name, milliseconds=round(seconds * 1000, 2))
+
+
+def _code_name(context: grpc.aio.ServicerContext[Any, Any]) -> str:
+    # The aio context gives back the number that abort() was called with.
+    code = context.code()
+    if isinstance(code, grpc.StatusCode):
+        return code.name
+    return next((each.name for each in grpc.StatusCode if each.value[0] == code), "UNKNOWN")

@@ -1,0 +1,85 @@
+"""What an interceptor is here: an async context manager about the handler of every call.
+
+grpc.aio gives an interceptor the method's name and the handler, not the call; so each of these
+wraps the handler itself, unary and streaming alike, in one async context manager (`around`).
+A context variable set there is seen by the handler and by no other call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import grpc
+from google.protobuf import message
+
+#: Health and reflection answer without a key: they hold no tenant's data.
+OPEN_SERVICES = (
+    "/grpc.health.v1.Health/",
+    "/grpc.reflection.v1.ServerReflection/",
+    "/grpc.reflection.v1alpha.ServerReflection/",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as an interceptor sees it."""
+
+    method: str
+    request: message.Message
+    context: grpc.aio.ServicerContext[Any, Any]
+
+    def metadata(self, name: str) -> list[str]:
+        """Every value sent under one (lower-case) name."""
+        return [
+            value if isinstance(value, str) else value.decode("latin-1")
+            for key, value in self.context.invocation_metadata() or ()
+            if key == name
+        ]
+
+
+class Interceptor(grpc.aio.ServerInterceptor):
+    """Runs `around` about every handler."""
+
+    def around(self, call: Call) -> AbstractAsyncContextManager[None]:
+        """What happens before and after the handler; an exception of the handler passes through."""
+        raise NotImplementedError
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Wraps the handler that the rest of the chain found."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or method.startswith(OPEN_SERVICES):
+            return handler
+        if handler.request_streaming:  # the contract has none; refuse rather than serve unguarded
+            raise TypeError(f"{method}: client streaming is not supported")
+        around = self.around
+
+        if handler.response_streaming:
+            stream: Callable[[Any, Any], AsyncIterator[Any]] = cast("Any", handler.unary_stream)
+
+            async def streaming(request: Any, context: Any) -> AsyncIterator[Any]:
+                async with around(Call(method, request, context)):
+                    async for response in stream(request, context):
+                        yield response
+
+            return grpc.unary_stream_rpc_method_handler(
+                streaming, handler.request_deserializer, handler.response_serializer
+            )
+        unary: Callable[[Any, Any], Awaitable[Any]] = cast("Any", handler.unary_unary)
+
+        async def single(request: Any, context: Any) -> Any:
+            async with around(Call(method, request, context)):
+                return await unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(
+            single, handler.request_deserializer, handler.response_serializer
+        )
