@@ -6,7 +6,6 @@ say so; where `CI` is set they fail.
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import json
 import os
@@ -90,29 +89,25 @@ def test_its_own_tests_pass(built: Path, server: ServerProcess) -> None:
         )
 
 
-@pytest.mark.xfail(strict=False, reason="failed once in three busy runs; unexplained")
-async def test_a_restart_amid_a_thousand_calls_is_a_pause(
-    built: Path, new_server: Callable[..., ServerProcess], namespace: str
+@pytest.mark.parametrize("goes_down", [ServerProcess.stop, ServerProcess.kill])
+def test_a_restart_amid_a_thousand_calls_is_a_pause(
+    built: Path,
+    goes_down: Callable[[ServerProcess], object],
+    new_server: Callable[..., ServerProcess],
+    namespace: str,
 ) -> None:
-    server = await asyncio.to_thread(new_server, EUNOE_GRPC_ADDRESS=free_address())
-    program = await asyncio.create_subprocess_exec(
-        "node",
-        str(built / "test" / "restart.js"),
-        server.grpc,
-        KEY,
-        namespace,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert program.stdout is not None
-    try:
-        assert await program.stdout.readline() == b"half\n"
-        await asyncio.to_thread(server.kill)
-        await asyncio.to_thread(server.start)
-        ended = json.loads(await program.stdout.read())
-    finally:
-        if program.returncode is None:
-            program.terminate()
-        assert await program.wait() == 0
+    server = new_server(EUNOE_GRPC_ADDRESS=free_address())
+    program = ["node", str(built / "test" / "restart.js"), server.grpc, KEY, namespace]
+    # It ends by itself, after its client's timeout at the latest. Not a subprocess of asyncio: that
+    # reports 255 for one that somebody else saw end first, as `terminate()` may.
+    with subprocess.Popen(program, stdout=subprocess.PIPE) as running:  # noqa: S603
+        assert running.stdout is not None
+        if running.stdout.readline() == b"half\n":
+            goes_down(server)
+            server.start()
+        printed = running.stdout.read()
+    assert running.returncode == 0
+    ended = json.loads(printed)
     wanted = ["the first", *range(0, 1_000, 2)]
     assert ended["written"] == len(wanted)
     assert sorted(map(str, ended["stored"])) == sorted(map(str, wanted))
