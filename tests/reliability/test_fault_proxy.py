@@ -27,7 +27,10 @@ Dial = Callable[[], Awaitable[Streams]]
 async def proxy() -> AsyncIterator[FaultProxy]:
     """In front of a server that says everything back."""
 
+    answering: list[asyncio.StreamWriter] = []
+
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answering.append(writer)
         with suppress(ConnectionResetError):
             while piece := await reader.read(1024):
                 writer.write(piece)
@@ -38,6 +41,9 @@ async def proxy() -> AsyncIterator[FaultProxy]:
     with FaultProxy(f"127.0.0.1:{port}") as proxy:
         yield proxy
     server.close()
+    for writer in answering:
+        writer.transport.abort()
+    await asyncio.sleep(0.01)
 
 
 @pytest.fixture
