@@ -24,7 +24,12 @@ import pytest
 
 CACHE = Path(__file__).parents[2] / ".cache" / "differential"
 
-_INSTALL_SECONDS = 480.0
+#: A registry fails now and then; a second attempt finds what the first one has cached.
+_INSTALL_ATTEMPTS = 2
+_INSTALL_SECONDS = 240.0
+
+_PIP_PATIENCE = ("--retries", "5", "--timeout", "30")
+_NPM_PATIENCE = ("--fetch-retries=5", "--fetch-timeout=30000")
 
 
 class Missing(Exception):
@@ -37,6 +42,7 @@ class PythonEnvironment:
 
     name: str
     requirements: tuple[str, ...]
+    cache: Path = CACHE
 
     def command(self, program: Path) -> list[str]:
         """What runs a program in it."""
@@ -48,12 +54,13 @@ class PythonEnvironment:
 
     @property
     def _folder(self) -> Path:
-        return CACHE / _labelled(self.name, sys.version, *self.requirements)
+        return self.cache / _labelled(self.name, sys.version, *self.requirements)
 
     def _install(self, folder: Path) -> None:
         _run([sys.executable, "-m", "venv", str(folder)])
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install"]
-        _run([*pip, "--quiet", "--disable-pip-version-check", *self.requirements])
+        quiet = ["--quiet", "--disable-pip-version-check"]
+        _run([*pip, *quiet, *_PIP_PATIENCE, *self.requirements])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +100,11 @@ class NodeEnvironment:
         return CACHE / _labelled(self.name, *self.packages)
 
     def _install(self, folder: Path) -> None:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / "package.json").write_text('{"private": true, "type": "module"}')
         quiet = ["--silent", "--no-audit", "--no-fund", "--no-package-lock"]
-        _run([_which("npm"), "install", "--prefix", str(folder), *quiet, *self.packages])
+        npm = [_which("npm"), "install", "--prefix", str(folder)]
+        _run([*npm, *quiet, *_NPM_PATIENCE, *self.packages])
 
 
 Environment = PythonEnvironment | OwnEnvironment | NodeEnvironment
@@ -117,6 +125,10 @@ def _labelled(name: str, *contents: str) -> str:
     return f"{name}-{hashlib.sha256(repr(contents).encode()).hexdigest()[:12]}"
 
 
+#: Why those could not be made that were tried: once is enough.
+_FAILED: dict[Path, Missing] = {}
+
+
 def _make(folder: Path, install: Callable[[Path], None]) -> None:
     """Installs into `folder` once, however many ask at the same time."""
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -126,8 +138,17 @@ def _make(folder: Path, install: Callable[[Path], None]) -> None:
         complete = folder / ".complete"
         if complete.exists():
             return
+        if folder in _FAILED:
+            raise _FAILED[folder]
         shutil.rmtree(folder, ignore_errors=True)
-        install(folder)
+        for attempt in range(1, _INSTALL_ATTEMPTS + 1):
+            try:
+                install(folder)
+                break
+            except Missing as missing:
+                if attempt == _INSTALL_ATTEMPTS:
+                    _FAILED[folder] = missing
+                    raise
         complete.touch()
 
 
@@ -136,8 +157,10 @@ def _run(command: list[str]) -> None:
         done = subprocess.run(  # noqa: S603 - the commands are the ones above
             command, capture_output=True, timeout=_INSTALL_SECONDS, check=False
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Missing(type(error).__name__) from error
+    except subprocess.TimeoutExpired as error:
+        raise Missing(f"it did not install within {_INSTALL_SECONDS:.0f} s") from error
+    except OSError as error:
+        raise Missing(str(error)) from error
     if done.returncode != 0:
         raise Missing(done.stderr.decode(errors="replace").strip()[-1_000:] or "it did not install")
 
@@ -145,5 +168,5 @@ def _run(command: list[str]) -> None:
 def _which(name: str) -> str:
     found = shutil.which(name)
     if found is None:
-        raise Missing(f"there is no {name} here")
+        raise Missing(f"there is no {name} here; install Node 20 or newer, which brings it")
     return found

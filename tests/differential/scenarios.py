@@ -203,6 +203,9 @@ def _choice(message: dict[str, Any], finish_reason: str, index: int = 0) -> dict
 def _whole(name: str, asked: dict[str, Any]) -> dict[str, Any]:
     choices = [_choice({"content": "A cello, é \ud83c\udfbb.", "refusal": None}, "stop")]
     match name:
+        case "corrected":  # once the application has said what was wrong
+            call = WEATHER_CALLS[asked["messages"][-1]["role"] == "tool"]
+            choices = [_choice({"content": None, "tool_calls": [call]}, "tool_calls")]
         case "tools" if asked["messages"][-1]["role"] != "tool":
             choices = [_choice({"content": None, "tool_calls": WEATHER_CALLS}, "tool_calls")]
         case "several":

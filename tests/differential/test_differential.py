@@ -32,8 +32,8 @@ from tests.differential.tap import Exchange, Tap
 from tests.fixtures.server import KEY, ServerProcess, serving, wait_until
 from tests.fixtures.upstream import DONE, ReceivedRequest, Upstream
 
-#: Making an environment takes most of it, and only once.
-pytestmark = pytest.mark.timeout(600)
+#: Making the environments takes most of it, and only once.
+pytestmark = pytest.mark.timeout(900)
 
 PROGRAMS = Path(__file__).parent / "programs"
 PROGRAM_SECONDS = 120.0
@@ -43,6 +43,9 @@ OPENAI_3 = OwnEnvironment("openai-3")
 LANGCHAIN = PythonEnvironment("langchain", ("langchain-openai>=1.7,<2",))
 LLAMA_INDEX = PythonEnvironment("llama-index", ("llama-index-llms-openai-like>=0.8,<0.9",))
 LITELLM = PythonEnvironment("litellm", ("litellm>=1.100,<2", "mcp"))
+INSTRUCTOR = PythonEnvironment("instructor", ("instructor>=1.17,<2",))
+PYDANTIC_AI = PythonEnvironment("pydantic-ai", ("pydantic-ai-slim[openai]>=2.60,<3",))
+OPENAI_AGENTS = PythonEnvironment("openai-agents", ("openai-agents>=0.24,<0.25",))
 #: What runs on Node 20. A name of its own for each of two versions of one package.
 NODE = NodeEnvironment(
     "node",
@@ -52,6 +55,8 @@ NODE = NodeEnvironment(
         "ai@6",
         "@ai-sdk/openai-compatible@2",
         "@ai-sdk/openai@3",
+        "@langchain/core@1",
+        "@langchain/openai@1",
     ),
 )
 
@@ -82,8 +87,13 @@ CLIENTS = [
     Client("langchain", LANGCHAIN, "langchain_package.py"),
     Client("llama-index", LLAMA_INDEX, "llama_index_package.py"),
     Client("litellm", LITELLM, "litellm_package.py"),
+    Client("instructor", INSTRUCTOR, "instructor_package.py"),
+    Client("pydantic-ai", PYDANTIC_AI, "pydantic_ai_package.py"),
+    Client("openai-agents, responses", OPENAI_AGENTS, "openai_agents_package.py", ("responses",)),
+    Client("openai-agents, chats", OPENAI_AGENTS, "openai_agents_package.py", ("chats",)),
     Client("openai 6 for Node", NODE, "openai_package.mjs", ("openai-6",)),
     Client("openai 7 for Node", NODE, "openai_package.mjs", ("openai-7",)),
+    Client("langchain for Node", NODE, "langchain_package.mjs"),
     Client("ai, openai-compatible", NODE, "ai_package.mjs", ("compatible",)),
     Client("ai, openai chats", NODE, "ai_package.mjs", ("openai",)),
     Client("ai, openai responses", NODE, "ai_package.mjs", ("responses",)),
