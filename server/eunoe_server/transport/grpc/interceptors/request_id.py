@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import uuid_utils
@@ -14,18 +14,21 @@ from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
+def name_of(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
+    """The name that a caller gives its call, if it is a plain short word; else a new one."""
+    for key, value in metadata or ():
+        if key == "x-request-id" and isinstance(value, str) and _CLIENT_REQUEST_ID.fullmatch(value):
+            return value
+    return f"req_{uuid_utils.uuid7().hex}"
+
+
 class RequestId(Interceptor):
     """Takes the caller's `x-request-id` if it is a plain short word, else makes one."""
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
         """The id is in every log line of the call and in its trailing metadata."""
-        offered = call.metadata("x-request-id")
-        current = (
-            offered[0]
-            if offered and _CLIENT_REQUEST_ID.fullmatch(offered[0])
-            else f"req_{uuid_utils.uuid7().hex}"
-        )
+        current = name_of(call.context.invocation_metadata())
         request_id.set(current)
         call.context.set_trailing_metadata((("x-request-id", current),))
         yield

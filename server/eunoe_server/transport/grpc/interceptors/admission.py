@@ -1,0 +1,123 @@
+"""Refusing early what cannot be served in time, so that what is let in can (`admission.py`).
+
+Two kinds of calls, each with a gate, because they wait for different things:
+
+* `calls` protects the event loop and the database's connections: reading, writing, searching.
+  More at a time would finish no sooner, only later each.
+* `chats` protects memory and file descriptors: calls that wait for a model, mostly asleep, for
+  minutes. They hold no place among the `calls`, so however many there are, memories are read and
+  searched. What they do with the database has a gate of its own (`services/chat.py`), which they
+  leave before they wait for the model.
+
+Health and reflection pass by both. `Shedding` stands first of all: while a gate refuses, a call
+is answered before it is decoded, checked for a key or logged; that is what makes a refusal cheap
+enough to give thousands of them a second. It tells a stranger nothing but that the server is busy.
+`Admission` stands behind the limits of the key, and lets in or has wait.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import structlog
+
+from eunoe_server.admission import RETRY_SECONDS, Gate
+from eunoe_server.errors import Overloaded
+from eunoe_server.telemetry import Metrics
+from eunoe_server.transport.grpc.interceptors.chain import OPEN_SERVICES, Call, Interceptor
+from eunoe_server.transport.grpc.interceptors.request_id import name_of
+from eunoe_server.transport.grpc.status import to_status
+
+log = structlog.get_logger()
+
+#: What waits for a model, by method.
+_MODEL_METHODS = frozenset(
+    {
+        "/eunoe.v1.ChatService/CompleteChat",
+        "/eunoe.v1.ChatService/StreamChat",
+        "/eunoe.v1.ChatService/CreateResponse",
+        "/eunoe.v1.ChatService/StreamResponse",
+        "/eunoe.v1.ChatService/CreateEmbeddings",
+        "/eunoe.v1.ChatService/ListModels",
+        "/eunoe.v1.ChatService/GetModel",
+        "/eunoe.v1.MemoryService/ExtractMemories",
+    }
+)
+#: Between two lines in the log that say how many were refused.
+_REPORT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """The two gates of a server."""
+
+    calls: Gate
+    chats: Gate
+
+    def of(self, method: str) -> Gate:
+        """The gate that a method goes through."""
+        return self.chats if method in _MODEL_METHODS else self.calls
+
+
+class Shedding(grpc.aio.ServerInterceptor):
+    """Answers OVERLOADED for calls that their gate would refuse."""
+
+    def __init__(self, gates: Gates, metrics: Metrics) -> None:
+        self._gates = gates
+        self._refused = metrics.calls_refused
+        self._count = 0
+        self._reported_at = 0.0
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The handler that the rest of the chain found, or one that refuses."""
+        method = handler_call_details.method
+        if not self._gates.of(method).is_refusing or method.startswith(OPEN_SERVICES):
+            return await continuation(handler_call_details)
+        self._report()
+        return _REFUSAL
+
+    def _report(self) -> None:
+        self._refused.inc()
+        self._count += 1
+        now = time.monotonic()
+        if now - self._reported_at >= _REPORT_SECONDS:
+            log.warning("overloaded", refused=self._count)
+            self._count, self._reported_at = 0, now
+
+
+async def _refuse(request: bytes, context: Any) -> bytes:
+    """Takes the request as bytes: what is not decoded costs nothing."""
+    del request
+    name = name_of(context.invocation_metadata())
+    error = Overloaded(retry_after_seconds=RETRY_SECONDS, metadata={"request_id": name})
+    context.set_trailing_metadata((("x-request-id", name),))
+    await context.abort_with_status(to_status(error))
+    raise AssertionError("unreachable: abort raises")
+
+
+# A stream is refused by the same handler: what a client sees of both is the status alone.
+_REFUSAL: grpc.RpcMethodHandler[Any, Any] = grpc.unary_unary_rpc_method_handler(_refuse)
+
+
+class Admission(Interceptor):
+    """Lets a call in, has it wait a moment, or refuses it."""
+
+    def __init__(self, gates: Gates) -> None:
+        self._gates = gates
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Raises Overloaded."""
+        async with self._gates.of(call.method).entered():
+            yield
