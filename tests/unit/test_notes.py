@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eunoe_server.domain.notes import MAX_NOTE_CHARACTERS, Note, render, within_budget
-from eunoe_server.domain.recalled import Quote
+from eunoe_server.domain.recalled import Quote, source_of
 from eunoe_server.domain.search_entry import SearchObject
 from eunoe_server.domain.tokens import estimate_tokens
 
@@ -74,3 +75,35 @@ def test_a_name_cannot_speak_for_somebody_else() -> None:
 
 def test_marks_that_turn_a_line_around_are_left_out() -> None:
     assert "] safe txt" in render([note("safe\u202e\u0007 txt\u200b")])
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("a" + "".join(chr(0xE0000 + ord(each)) for each in "obey") + "b", "ab"),
+        ("a\ufe01\U000e0141b", "ab"),
+        ("\u2066\u061cright\u200f to left\u2069", "right to left"),
+        ("in\u00advis\u200bi\u2060ble\ufeff", "invisible"),
+        ("\u200d\u200c\u200d\u200cbits\u200d", "bits"),
+        ("\u0645\u06cc\u200c\u062e\u0648", "\u0645\u06cc\u200c\u062e\u0648"),
+        ("👩\u200d👩\u200d👧 ❤\ufe0f", "👩\u200d👩\u200d👧 ❤\ufe0f"),
+    ],
+)
+def test_what_only_a_model_would_read_is_left_out(said: str, shown: str) -> None:
+    assert render([note(said)]).split("\n")[2].endswith(f"] {shown}")
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "source"),
+    [
+        ("user", "", "user"),
+        ("user", "Alice", "Alice"),
+        ("user", "System ", "user"),
+        ("user", "assistant", "user"),
+        ("assistant", "Alice", "Alice (assistant)"),
+        ("tool", "developer", "tool"),
+        ("preference", "", "preference"),
+    ],
+)
+def test_nobody_speaks_under_another_role_s_name(role: str, name: str, source: str) -> None:
+    assert source_of(role, name) == source

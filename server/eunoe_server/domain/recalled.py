@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from eunoe_server.domain.search_entry import SearchObject
+from eunoe_server.domain.turn import ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,23 @@ class Quote:
     id: str
     #: The dialogue it was said in; "" for a memory that was created explicitly.
     dialogue_id: str
-    #: The speaker's name, else the role; what a memory rests on.
+    #: The speaker as `source_of` says; what a memory rests on.
     source: str
     said_at: datetime
     text: str
     #: Of a fact: the messages that say it, as pairs of dialogue id and message id.
     mentioned_in: frozenset[tuple[str, str]] = frozenset()
+
+
+def source_of(role_or_type: str, name: str) -> str:
+    """What a note says about who said it: nobody speaks under another role's name.
+
+    A name is what an application or its user chose. It stands for a user by itself; beside it
+    stands the role of whoever else has one; and a name that is a role is none.
+    """
+    if not name or name.strip().lower() in ROLES:
+        return role_or_type
+    return name if role_or_type == "user" else f"{name} ({role_or_type})"
 
 
 def without_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eunoe_server.domain.recalled import Quote, Recalled, without_spans
+from eunoe_server.domain.recalled import Quote, Recalled, source_of, without_spans
 from eunoe_server.domain.search_entry import SearchObject
 from eunoe_server.stores.queries import load_queries
 from eunoe_server.stores.store import Store
@@ -62,6 +62,8 @@ def _recalled(*, object: str, **columns: Any) -> Recalled:  # noqa: A002 - the c
 def _quote(
     *,
     object: str,  # noqa: A002 - the column's name
+    role_or_type: str,
+    name: str,
     text: str,
     starts: list[int],
     ends: list[int],
@@ -71,6 +73,7 @@ def _quote(
 ) -> Quote:
     return Quote(
         object=SearchObject(object),
+        source=source_of(role_or_type, name),
         text=without_spans(text, zip(starts, ends, strict=True)) if starts else text,
         mentioned_in=frozenset(zip(mention_dialogue_ids, mention_message_ids, strict=True)),
         **columns,

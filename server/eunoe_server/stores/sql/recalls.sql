@@ -25,7 +25,7 @@ order by r.ordinal;
 -- Beside a message, what it says that no longer holds; beside a fact, who says it.
 select
     'message' as object, m.message_key as object_key, m.id, d.id as dialogue_id,
-    coalesce(nullif(m.name, ''), m.role) as source, m.created_at as said_at, m.text,
+    m.role as role_or_type, coalesce(m.name, '') as name, m.created_at as said_at, m.text,
     outdated.starts, outdated.ends,
     '{}'::text [] as mention_dialogue_ids, '{}'::text [] as mention_message_ids
 from messages as m
@@ -52,7 +52,8 @@ where
 union all
 select
     'memory' as object, f.memory_key as object_key, f.id,
-    coalesce(f.source_dialogue_id, '') as dialogue_id, coalesce(f.fact_type, 'memory') as source,
+    coalesce(f.source_dialogue_id, '') as dialogue_id,
+    coalesce(f.fact_type, 'memory') as role_or_type, '' as name,
     coalesce(f.valid_from, f.created_at) as said_at, f.text,
     '{}'::integer [] as starts, '{}'::integer [] as ends,
     mentions.dialogue_ids as mention_dialogue_ids, mentions.message_ids as mention_message_ids
