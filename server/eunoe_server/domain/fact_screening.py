@@ -14,6 +14,7 @@ import re
 import unicodedata
 
 from eunoe_server.domain.fact import ExtractionMessage, Fact, Operation
+from eunoe_server.domain.secrets import is_card_number
 
 #: A fact is a sentence. What is longer is a document.
 MAXIMUM_TEXT_CHARACTERS = 400
@@ -86,7 +87,7 @@ def _unsafe(text: str) -> Refusal | None:
         return Refusal.INJECTED_NOTES
     if _INSTRUCTION.search(text):
         return Refusal.INSTRUCTION
-    if _SECRET.search(text) or any(map(_is_card_number, _LONG_NUMBER.findall(text))):
+    if _SECRET.search(text) or any(map(is_card_number, _LONG_NUMBER.findall(text))):
         return Refusal.SECRET
     return None
 
@@ -123,13 +124,6 @@ def _stems(text: str) -> set[str]:
 
 def _begins_any(stem: str, stems: tuple[str, ...]) -> bool:
     return any(other.startswith(stem) for other in stems)
-
-
-def _is_card_number(digits: str) -> bool:
-    """Luhn: a thirteen-digit number may be anything, a card's number adds up."""
-    numbers = [int(digit) for digit in digits if digit.isdecimal()]
-    doubled = [sum(divmod(2 * number, 10)) for number in numbers[-2::-2]]
-    return len(numbers) >= 13 and (sum(numbers[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 #: subject.attribute, subject.attribute.attribute, and then the object after a colon.

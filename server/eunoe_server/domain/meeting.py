@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from eunoe_server.domain.secrets import MARK, redacted
 from eunoe_server.domain.transcript import StoredTurn
 from eunoe_server.domain.turn import RESULT_ROLES, Turn, comparable_text
 
@@ -326,5 +327,6 @@ def _is_cut(turn: Turn, stored: StoredTurn) -> bool:
     """
     if not stored.is_interrupted or turn.tool_call_ids or stored.tool_call_ids:
         return False
-    resent, kept = comparable_text(turn.text), comparable_text(stored.text)
+    said = redacted(turn.text) if MARK in stored.text else turn.text
+    resent, kept = comparable_text(said), comparable_text(stored.text)
     return bool(resent and kept) and (kept.startswith(resent) or resent.startswith(kept))
