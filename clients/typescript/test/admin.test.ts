@@ -1,0 +1,56 @@
+/** Keys, namespaces, erasure. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Eunoe, InvalidRequest, NotFound, NotPermitted } from "../src/index.js";
+import { address, connected, newNamespace } from "./server.js";
+
+const db = connected();
+
+test("a key works where it may, and is listed without its secret", async () => {
+  const namespace = newNamespace();
+  const expires = new Date(Date.now() + 86_400_000);
+  const { apiKey: made, key } = await db.admin.createKey({ name: "reader", scopes: ["read"], namespace, expires });
+  assert.deepEqual([made.name, made.scopes, made.namespace], ["reader", ["read"], namespace]);
+  assert.equal(Date.parse(made.expires!), expires.getTime());
+  assert.deepEqual([made.namespacePrefix, made.revoked], [undefined, undefined]);
+  const reader = new Eunoe({ address, apiKey: key });
+  assert.deepEqual((await reader.listMemories()).items, []);
+  await assert.rejects(reader.createMemory({ value: "x" }), NotPermitted);
+  await assert.rejects(reader.searchMemories("x", { namespace: `${namespace}-other` }), InvalidRequest);
+  reader.close();
+  assert.notEqual((await db.admin.revokeKey(made.id)).revoked, undefined);
+  const ids = [];
+  for await (const each of db.admin.listKeys({ limit: 2 })) ids.push(each.id);
+  assert(ids.includes(made.id));
+  await assert.rejects(db.admin.revokeKey("nowhere"), (error: NotFound) => error.reason === "API_KEY_NOT_FOUND");
+});
+
+test("a key of a prefix works in what begins so", async () => {
+  const namespacePrefix = `${newNamespace()}/`;
+  const { key } = await db.admin.createKey({ name: "tenant", scopes: ["read", "write"], namespacePrefix });
+  const tenant = new Eunoe({ address, apiKey: key });
+  await tenant.createMemory({ value: "x", namespace: `${namespacePrefix}ann` });
+  await assert.rejects(tenant.createMemory({ value: "x", namespace: newNamespace() }), NotPermitted);
+  tenant.close();
+});
+
+test("namespaces are counted, listed and erased", async () => {
+  const prefix = newNamespace();
+  const namespace = `${prefix}-a`;
+  await db.createMemory({ value: "x", namespace });
+  await db.createMemory({ value: "x", namespace: `${prefix}-b` });
+  const dialogue = await db.createDialogue({ namespace, message: { role: "user", content: "Hello" } });
+  const listed = [];
+  for await (const each of db.admin.listNamespaces({ prefix, limit: 1 })) listed.push(each);
+  assert.deepEqual(listed.map((each) => each.name).sort(), [namespace, `${prefix}-b`]);
+  const { memoryCount, dialogueCount, messageCount } = listed.find((each) => each.name === namespace)!;
+  assert.deepEqual([memoryCount, dialogueCount, messageCount], [1, 1, 1]);
+
+  const tried = await db.admin.deleteNamespace(namespace, { dryRun: true });
+  assert.deepEqual([tried.isDryRun, tried.counts["messages"]], [true, 1]);
+  assert.notEqual(await db.getDialogue(dialogue.id, { namespace }), null);
+  const receipt = await db.admin.deleteNamespace(namespace);
+  assert.deepEqual([receipt.namespace, receipt.isDryRun, receipt.counts["memories"]], [namespace, false, 1]);
+  assert.notEqual(receipt.erased, undefined);
+  await assert.rejects(db.admin.deleteNamespace(namespace), NotFound);
+});
