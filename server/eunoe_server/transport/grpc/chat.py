@@ -14,6 +14,7 @@ from eunoe_server.transport.grpc import chat_bodies
 from eunoe_server.transport.grpc.chat_requests import read_chat, read_response
 from eunoe_server.transport.grpc.convert import to_timestamp
 from eunoe_server.transport.grpc.interceptors import caller
+from eunoe_server.transport.grpc.timing import tell, told
 
 
 class ChatServicer(chat_pb2_grpc.ChatServiceServicer):
@@ -27,9 +28,9 @@ class ChatServicer(chat_pb2_grpc.ChatServiceServicer):
         self, request: chat_pb2.CompleteChatRequest, context: Any
     ) -> chat_pb2.CompleteChatResponse:
         """One whole answer."""
-        del context
         asked = read_chat(request, caller(), self._commit_after_seconds, is_stream=False)
         answer = await self._chats.complete(caller(), asked)
+        await tell(context, answer.stages)
         response = chat_pb2.CompleteChatResponse(
             memory=report_to_proto(answer.report),
             upstream=upstream_to_proto(answer.status, answer.headers),
@@ -44,12 +45,11 @@ class ChatServicer(chat_pb2_grpc.ChatServiceServicer):
         self, request: chat_pb2.StreamChatRequest, context: Any
     ) -> AsyncIterator[chat_pb2.StreamChatResponse]:
         """The answer in pieces. Leaving early closes the upstream and stores what had arrived."""
-        del context
         asked = read_chat(request, caller(), self._commit_after_seconds, is_stream=True)
         is_typed = request.view != chat_pb2.CHAT_VIEW_RAW
         is_raw = request.view != chat_pb2.CHAT_VIEW_TYPED
         async with aclosing(self._chats.stream(caller(), asked)) as events:
-            async for event in events:
+            async for event in told(context, events):
                 match event:
                     case Started():
                         yield chat_pb2.StreamChatResponse(started=_started(event))
@@ -65,9 +65,9 @@ class ChatServicer(chat_pb2_grpc.ChatServiceServicer):
         self, request: chat_pb2.CreateResponseRequest, context: Any
     ) -> chat_pb2.CreateResponseResponse:
         """One whole answer of the Responses API."""
-        del context
         asked = read_response(request, caller(), self._commit_after_seconds, is_stream=False)
         answer = await self._chats.complete(caller(), asked)
+        await tell(context, answer.stages)
         return chat_pb2.CreateResponseResponse(
             memory=report_to_proto(answer.report),
             upstream=upstream_to_proto(answer.status, answer.headers),
@@ -78,10 +78,9 @@ class ChatServicer(chat_pb2_grpc.ChatServiceServicer):
         self, request: chat_pb2.StreamResponseRequest, context: Any
     ) -> AsyncIterator[chat_pb2.StreamResponseResponse]:
         """The same event by event, as `StreamChat`."""
-        del context
         asked = read_response(request, caller(), self._commit_after_seconds, is_stream=True)
         async with aclosing(self._chats.stream(caller(), asked)) as events:
-            async for event in events:
+            async for event in told(context, events):
                 match event:
                     case Started():
                         yield chat_pb2.StreamResponseResponse(started=_started(event))

@@ -17,7 +17,6 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from eunoe_server.transport.grpc.health import Health
-from eunoe_server.transport.grpc.interceptors import Interceptor
 
 #: What a protobuf message may add to the bytes of the body inside it.
 _ENVELOPE_BYTES = 64 * 1024
@@ -41,6 +40,8 @@ class GrpcOptions:
     max_message_bytes: int
     reflection: bool
     drain_seconds: float
+    #: Whether other processes of the same server listen there as well.
+    is_shared: bool = False
 
 
 class BoundElsewhere(OSError):
@@ -50,7 +51,7 @@ class BoundElsewhere(OSError):
 @asynccontextmanager
 async def serve_grpc(
     servicers: Sequence[Servicer],
-    interceptors: Sequence[Interceptor],
+    interceptors: Sequence[grpc.aio.ServerInterceptor],
     health: Health,
     options: GrpcOptions,
 ) -> AsyncIterator[int]:
@@ -63,7 +64,7 @@ async def serve_grpc(
         interceptors=interceptors,
         options=[
             # A second server on the same port must fail, not silently share it.
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(options.is_shared)),
             ("grpc.max_receive_message_length", options.max_message_bytes + _ENVELOPE_BYTES),
             ("grpc.max_send_message_length", -1),
             # Upstream error bodies travel in status details; the shim asks for up to 1 MiB of them.

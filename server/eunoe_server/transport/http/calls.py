@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from eunoe_server.errors import InvalidInput, NotAuthenticated, RequestTooLarge
-from eunoe_server.transport.http.errors import Failure, Refused
+from eunoe_server.transport.http.errors import Failure, Refused, told_headers
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -65,6 +65,8 @@ def metadata_of(request: Request) -> Metadata:
     for _, value in pairs:
         if len(value) > _MAX_CREDENTIAL_CHARACTERS or not _is_sendable(value):
             raise NotAuthenticated
+    if request.headers.get("x-memory-timing") == "1":
+        pairs.append(("x-memory-timing", "1"))
     return (*pairs, ("x-request-id", request.state.request_id))
 
 
@@ -117,11 +119,15 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     return b"".join(chunks)
 
 
-async def invoke(
-    method: grpc.aio.UnaryUnaryMultiCallable[Q, A], message: Q, metadata: Metadata
-) -> A:
-    """One unary call; cancelling it cancels the call."""
-    return await method(message, metadata=metadata)
+async def answered(call: grpc.aio.UnaryUnaryCall[Q, A]) -> tuple[A, dict[str, str]]:
+    """The answer of a call, and what is to be said with it; cancelling this cancels the call."""
+    answer: A = await call
+    return answer, await told_with(call)
+
+
+async def told_with(call: grpc.aio.Call) -> dict[str, str]:
+    """Headers of ours that a call has told at its beginning: its times, the key's limits."""
+    return told_headers(await call.initial_metadata())
 
 
 async def until_client_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

@@ -8,9 +8,10 @@ whether the answer is a stream: the OpenAI packages send `Accept: application/js
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import grpc.aio
 import msgspec
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -21,7 +22,7 @@ from eunoe.v1 import chat_pb2, chat_pb2_grpc
 from eunoe_server.errors import ConflictingParameters, InvalidParameter
 from eunoe_server.transport.http.calls import (
     Metadata,
-    invoke,
+    answered,
     metadata_of,
     read_body,
     text_header,
@@ -40,6 +41,7 @@ from eunoe_server.transport.http.stream import (
 from eunoe_server.transport.http.transcode import idempotency_key, rules
 
 WholeAnswer: TypeAlias = chat_pb2.CompleteChatResponse | chat_pb2.CreateResponseResponse
+WholeCall: TypeAlias = "grpc.aio.UnaryUnaryCall[Any, Any]"
 
 _JSON = {"content-type": "application/json"}
 
@@ -137,7 +139,7 @@ class Answers:
         self,
         wiring: Wiring,
         *,
-        whole: Callable[..., Coroutine[Any, Any, WholeAnswer]],
+        whole: Callable[..., WholeCall],
         stream: Callable[..., StreamCall],
         form: StreamForm,
     ) -> None:
@@ -159,10 +161,11 @@ class Answers:
                 headers_of=reply_headers,
                 keep_alive=self._keep_alive,
             )
-        answer = await until_client_leaves(
-            request.receive, self._whole(metadata, body=body, **parameters)
+        answer: WholeAnswer
+        answer, told = await until_client_leaves(
+            request.receive, answered(self._whole(metadata, body=body, **parameters))
         )
-        headers = reply_headers(answer.memory, answer.upstream) | _JSON
+        headers = reply_headers(answer.memory, answer.upstream) | told | _JSON
         return Response(answer.body, headers=headers)
 
 
@@ -171,9 +174,9 @@ def chats(wiring: Wiring) -> Endpoint:
     stub = chat_pb2_grpc.ChatServiceStub(wiring.channel)
     view = chat_pb2.CHAT_VIEW_RAW
 
-    async def whole(metadata: Metadata, **fields: Any) -> chat_pb2.CompleteChatResponse:
+    def whole(metadata: Metadata, **fields: Any) -> WholeCall:
         asked = chat_pb2.CompleteChatRequest(view=view, **fields)
-        return await invoke(stub.CompleteChat, asked, metadata)
+        return stub.CompleteChat(asked, metadata=metadata)
 
     def stream(metadata: Metadata, **fields: Any) -> StreamCall:
         return stub.StreamChat(chat_pb2.StreamChatRequest(view=view, **fields), metadata=metadata)
@@ -185,9 +188,8 @@ def responses(wiring: Wiring) -> Endpoint:
     """`POST …/responses`."""
     stub = chat_pb2_grpc.ChatServiceStub(wiring.channel)
 
-    async def whole(metadata: Metadata, **fields: Any) -> chat_pb2.CreateResponseResponse:
-        asked = chat_pb2.CreateResponseRequest(**fields)
-        return await invoke(stub.CreateResponse, asked, metadata)
+    def whole(metadata: Metadata, **fields: Any) -> WholeCall:
+        return stub.CreateResponse(chat_pb2.CreateResponseRequest(**fields), metadata=metadata)
 
     def stream(metadata: Metadata, **fields: Any) -> StreamCall:
         return stub.StreamResponse(chat_pb2.StreamResponseRequest(**fields), metadata=metadata)
@@ -212,10 +214,10 @@ class Embeddings:
             max_upstream_error_bytes=_MAX_UPSTREAM_ERROR_BYTES,
             **fields,
         )
-        answer = await until_client_leaves(
-            request.receive, invoke(self._stub.CreateEmbeddings, call, metadata)
+        answer, told = await until_client_leaves(
+            request.receive, answered(self._stub.CreateEmbeddings(call, metadata=metadata))
         )
-        return Response(answer.body, headers=upstream_headers(answer.upstream) | _JSON)
+        return Response(answer.body, headers=upstream_headers(answer.upstream) | told | _JSON)
 
 
 class Models:
@@ -227,14 +229,14 @@ class Models:
     async def list(self, request: Request) -> Response:
         """OpenAI's list object."""
         call = chat_pb2.ListModelsRequest(**_namespace_of(request))
-        answer = await self._stub.ListModels(call, metadata=metadata_of(request))
-        return Response(answer.body, headers=_JSON)
+        answer, told = await answered(self._stub.ListModels(call, metadata=metadata_of(request)))
+        return Response(answer.body, headers=told | _JSON)
 
     async def get(self, request: Request) -> Response:
         """One model of the list."""
         call = chat_pb2.GetModelRequest(id=path_values(request)["id"], **_namespace_of(request))
-        answer = await self._stub.GetModel(call, metadata=metadata_of(request))
-        return Response(answer.body, headers=_JSON)
+        answer, told = await answered(self._stub.GetModel(call, metadata=metadata_of(request)))
+        return Response(answer.body, headers=told | _JSON)
 
 
 def _namespace_of(request: Request) -> dict[str, str]:

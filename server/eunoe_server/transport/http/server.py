@@ -21,13 +21,13 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from eunoe_server.transport.http.errors import Failure, openai_body
+from eunoe_server.transport.listening import listen
 
 _HEAD_SECONDS = 10.0
 #: Above the OpenAI packages' own 5 s, and above what common load balancers wait (60 s).
 _KEEP_ALIVE_SECONDS = 75
 #: Enough for a hostile Authorization header to be answered 401 rather than at this level.
 _MAX_HEAD_BYTES = 128 * 1024
-_BACKLOG = 2_048
 
 
 class Connection(H11Protocol):
@@ -97,13 +97,15 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serve_http(
-    app: ASGIApp, address: str, *, drain_seconds: float = 30.0
+    app: ASGIApp, address: str | socket.socket, *, drain_seconds: float = 30.0
 ) -> AsyncIterator[int]:
-    """Serves `app` at `host:port` and gives the port. Raises OSError when it is taken.
+    """Serves `app` at `host:port`, or on a socket bound by somebody else, and gives the port.
+
+    Raises OSError when the address is taken.
 
     On leaving, no connection is accepted any more; running requests get `drain_seconds` to end.
     """
-    listener = _listen(address)
+    listener = listen(address) if isinstance(address, str) else address
     port: int = listener.getsockname()[1]
     server = _Server(
         uvicorn.Config(
@@ -128,19 +130,3 @@ async def serve_http(
         await serving
         # Those that were cut are cancelled by now, but have not ended yet.
         await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
-
-
-def _listen(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # By its protocol asyncio tells whether to set TCP_NODELAY on what is accepted, and
-    # socket.create_server leaves it open: each answer then waited 40 ms for the client's ACK.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host.strip("[]"), int(port)))
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise OSError(f"Cannot listen on {address}: {error.strerror}.") from error
-    return listener

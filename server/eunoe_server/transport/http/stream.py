@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from eunoe.v1 import chat_pb2
 from eunoe_server.transport.http import sse
-from eunoe_server.transport.http.calls import ClientLeft, until_client_leaves
+from eunoe_server.transport.http.calls import ClientLeft, told_with, until_client_leaves
 from eunoe_server.transport.http.errors import (
     Failure,
     Refused,
@@ -88,7 +88,7 @@ class AnswerStream:
             if opening is None or first is None:
                 raise Refused(internal_error(request_id))
             headers = self._headers_of(opening.started.memory, opening.started.upstream)
-            await _start(send, {**headers, **sse.HEADERS})
+            await _start(send, {**headers, **await told_with(call), **sse.HEADERS})
             async with self._kept_alive(send, first.chunk.body) as write:
                 last = await self._pass_on(first, events, write, request_id)
             await send({"type": "http.response.body", "body": last, "more_body": False})

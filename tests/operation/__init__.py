@@ -1,0 +1,1 @@
+"""What operators rely on: processes, metrics, traces, deployment files, backups, releases."""
