@@ -15,8 +15,11 @@ import psycopg
 from psycopg import AsyncConnection
 
 from eunoe_server.stores.migrate import schema_status
+from eunoe_server.stores.time_limit import TimeLimit
 
 ANSWER_SECONDS = 1.0
+#: A question that gets no answer for so long is asked anew, on a new connection.
+QUESTION_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,12 @@ class Probe:
         self._conninfo = conninfo
         self._connection: AsyncConnection[Any] | None = None
         self._question: asyncio.Task[Readiness] | None = None
+        self._misses = 0
+
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether the last two questions got no answer. One may only have come at a bad moment."""
+        return self._misses >= 2
 
     async def ask(self) -> Readiness:
         """The answer, or that there was none within a second."""
@@ -42,6 +51,7 @@ class Probe:
         # Not cancelled when time is up: the driver would wait for the database to hear of it.
         done, _ = await asyncio.wait([self._question], timeout=ANSWER_SECONDS)
         if not done:
+            self._misses += 1
             return Readiness(False, f"The database did not answer within {ANSWER_SECONDS:.0f} s.")
         return self._question.result()
 
@@ -57,10 +67,16 @@ class Probe:
         try:
             if self._connection is None:
                 self._connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
-            status = await schema_status(self._connection)
+            limit = TimeLimit(self._connection, QUESTION_SECONDS)
+            try:
+                status = await schema_status(self._connection)
+            finally:
+                await limit.lift()
         except psycopg.Error:
             await self._hang_up()
+            self._misses += 1
             return Readiness(False, "The database cannot be reached.")
+        self._misses = 0
         return Readiness(is_ready=status.why_not == "", why_not=status.why_not)
 
     async def _hang_up(self) -> None:
