@@ -15,15 +15,17 @@ OURS = "eunoe_server"
 #: Layer -> what it may import of ours. `app.py` and `cli.py` stand above all of them.
 ALLOWED = {
     "domain": {"domain", "errors"},
-    "stores": {"stores", "domain", "errors"},
-    "providers": {"providers", "domain", "errors"},
+    "stores": {"stores", "domain", "errors", "tracing"},
+    "providers": {"providers", "domain", "errors", "tracing"},
     "services": {"services", "stores", "providers", "domain", "errors", "telemetry", "admission"},
     "workers": {"workers", "services", "stores", "domain", "errors", "telemetry"},
-    "transport": {"transport", "services", "domain", "errors", "telemetry", "admission"},
+    "transport": {"transport", "services", "domain", "errors", "telemetry", "admission", "tracing"},
     # `eunoe import` and `eunoe export`: a gRPC client with files at its other end.
     "transfer": {"transfer", "transport", "domain", "errors"},
     "errors": set(),
     "settings": set(),
+    "tracing": {"opentelemetry_spans"},
+    "opentelemetry_spans": {"tracing"},
     "telemetry": {"tracebacks"},
     "tracebacks": set(),
     "admission": {"errors"},

@@ -26,6 +26,8 @@ class Namespace:
     namespace_key: int
     name: str
     created_at: datetime
+    #: Days after which what nobody uses is erased; 0: never; None: as the server is set.
+    retention_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

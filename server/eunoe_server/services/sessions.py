@@ -11,7 +11,9 @@ more is to come, not that it shall be kept for longer.
 
 from __future__ import annotations
 
+from eunoe_server.domain.audit import AuditKind, digest_of
 from eunoe_server.domain.tenant import Tenant
+from eunoe_server.services.audit import record
 from eunoe_server.services.dialogues import erase
 from eunoe_server.stores.database import Database, Transaction
 
@@ -41,6 +43,9 @@ class Sessions:
             is_closed = await tx.sessions.close_idle(idle.dialogue_key, self._idle_seconds)
             if is_closed and self._erases_expired and dialogue is not None:
                 await erase(tx, dialogue, keep_facts=False)
+                await record(
+                    tx, AuditKind.DIALOGUE_DELETED, None, subject=digest_of(dialogue.id)
+                )
 
         await self._database.run(Tenant(idle.project_id, idle.namespace_key), work)
         return True

@@ -1,7 +1,8 @@
 """What becomes of facts when what says them goes: a message, a dialogue, a branch of one.
 
 What is erased takes with it the facts that rest on it alone; of a branch that another has replaced
-they are closed and stay readable. Either way, what they had closed holds again.
+they are closed and stay readable. A fact may also be deleted for itself. Whichever way one goes,
+what it had closed holds again: that the earlier fact ended was known from this one alone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 
 from eunoe_server.domain.dialogue import Dialogue
 from eunoe_server.domain.search_entry import SearchObject
+from eunoe_server.errors import MemoryNotFound
 from eunoe_server.stores.database import Transaction
 from eunoe_server.stores.facts import Withdrawn
 
@@ -25,6 +27,16 @@ async def forget(tx: Transaction, dialogue_id: str, message_id: str | None = Non
     """Deletes the facts that rest on this alone; others no longer say that they come from it."""
     withdrawn = await tx.facts.forget(dialogue_id, message_id)
     await tx.search.delete_entries(SearchObject.MEMORY, withdrawn.gone)
+    await _show_reopened(tx, withdrawn)
+
+
+async def delete_memory(tx: Transaction, memory_id: str) -> None:
+    """Deletes a memory of the transaction's namespace. Raises MemoryNotFound."""
+    withdrawn = await tx.facts.reopen_before(memory_id)
+    memory_key = await tx.memories.delete(memory_id)
+    if memory_key is None:
+        raise MemoryNotFound
+    await tx.search.delete_entries(SearchObject.MEMORY, [memory_key])
     await _show_reopened(tx, withdrawn)
 
 

@@ -97,6 +97,17 @@ class Facts(Store):
         await self._execute(_SQL["release_ids"], ids=[fact.id for fact in gone])
         return await self._without(gone)
 
+    async def reopen_before(self, memory_id: str) -> Withdrawn:
+        """What this memory had closed holds again, because it is about to be deleted.
+
+        Until whatever closed it in its turn; nothing if it is no fact.
+        """
+        if await self._one(_SQL["one"], _Baseless, id=memory_id) is None:
+            return Withdrawn()
+        await self.lock()
+        fact = await self._one(_SQL["one"], _Baseless, id=memory_id)
+        return Withdrawn() if fact is None else await self._without([fact])
+
     async def withdraw_superseded(self, dialogue_key: int, dialogue_id: str) -> Withdrawn:
         """Closes the facts that rest on superseded messages of the dialogue alone.
 

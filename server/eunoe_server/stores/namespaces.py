@@ -13,7 +13,7 @@ _SQL = load_queries("namespaces")
 
 
 class Namespaces(Store):
-    """Of one project; the transaction is project-wide, but for `census` and `erase`."""
+    """Of one project; the transaction is project-wide, from `retain` on in one namespace."""
 
     __slots__ = ()
 
@@ -55,9 +55,25 @@ class Namespaces(Store):
             await self._all(_SQL["holdings"], _holdings, namespace_keys=list(namespace_keys))
         )
 
+    async def retain(self, days: int | None) -> Namespace | None:
+        """Keeps what nobody uses for so long; 0: for ever, None: as the server is set."""
+        return await self._one(_SQL["retain"], Namespace, retention_days=days)
+
     async def census(self) -> Mapping[str, int]:
         """Rows in the transaction's own namespace, by table."""
         return dict(await self._all(_SQL["census"], _kind_and_rows))
+
+    async def thin_out(self, limit: int) -> int:
+        """Deletes up to `limit` rows of what there may be much of, with what hangs on them.
+
+        How many those were; fewer than `limit`: nothing is left of these.
+        """
+        deleted = 0
+        for block in ("thin_search_entries", "thin_messages", "thin_memories"):
+            deleted += await self._execute(_SQL[block], limit=limit - deleted)
+            if deleted >= limit:
+                break
+        return deleted
 
     async def erase(self) -> bool:
         """Deletes the transaction's own namespace with all that lies in it; False: it was gone."""

@@ -128,6 +128,10 @@ class Search(Store):
             _SQL["delete_entries"], object=kind.value, object_keys=list(object_keys)
         )
 
+    async def forget_speakers(self) -> None:
+        """Forgets the names of those of whom nothing can be found any more."""
+        await self._execute(_SQL["forget_speakers"])
+
     async def delete_positions(self, dialogue_key: int, positions: Sequence[int]) -> int:
         """Messages at these positions are found no more; how many were."""
         return await self._execute(

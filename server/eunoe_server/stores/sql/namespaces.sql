@@ -1,15 +1,15 @@
 -- get --
-select namespace_key, name, created_at
+select namespace_key, name, created_at, retention_days
 from namespaces
 where project_id = %(project_id)s and name = %(name)s;
 
 -- insert --
 insert into namespaces (project_id, name) values (%(project_id)s, %(name)s)
 on conflict (project_id, name) do nothing
-returning namespace_key, name, created_at;
+returning namespace_key, name, created_at, retention_days;
 
 -- list_page --
-select namespace_key, name, created_at
+select namespace_key, name, created_at, retention_days
 from namespaces
 where
     project_id = %(project_id)s
@@ -20,6 +20,13 @@ where
     )
 order by created_at {direction}, namespace_key {direction}
 limit %(limit)s::integer + 1;
+
+-- retain --
+-- Looked through at once, so that what is too old by now does not wait.
+update namespaces
+set retention_days = %(retention_days)s, retention_due_at = now()
+where namespace_key = %(namespace_key)s and project_id = %(project_id)s
+returning namespace_key, name, created_at, retention_days;
 
 -- holdings --
 select
@@ -43,7 +50,7 @@ from namespaces as n
 where n.project_id = %(project_id)s and n.namespace_key = any(%(namespace_keys)s);
 
 -- census --
--- What an erasure takes, by table. Search entries and the like are made from the rest.
+-- What an erasure takes, by table. A test finds the table that is missing.
 select 'dialogues' as kind, count(*) as rows from dialogues
 where namespace_key = %(namespace_key)s and project_id = %(project_id)s
 union all
@@ -59,7 +66,28 @@ union all
 select 'recalls', count(*) from recalls
 where namespace_key = %(namespace_key)s and project_id = %(project_id)s
 union all
+select 'responses', count(*) from responses
+where namespace_key = %(namespace_key)s and project_id = %(project_id)s
+union all
+select 'kept_answers', count(*) from kept_answers
+where namespace_key = %(namespace_key)s and project_id = %(project_id)s
+union all
 select 'search_entries', count(*) from search_entries
+where namespace_key = %(namespace_key)s and project_id = %(project_id)s
+union all
+select 'search_cells', count(*) from search_cells
+where namespace_key = %(namespace_key)s and project_id = %(project_id)s
+union all
+select 'search_words', count(*) from search_words
+where namespace_key = %(namespace_key)s and project_id = %(project_id)s
+union all
+select 'search_splits', count(*) from search_splits
+where namespace_key = %(namespace_key)s and project_id = %(project_id)s
+union all
+select 'speakers', count(*) from speakers
+where namespace_key = %(namespace_key)s and project_id = %(project_id)s
+union all
+select 'resource_ids', count(*) from resource_ids
 where namespace_key = %(namespace_key)s and project_id = %(project_id)s
 union all
 select 'commit_queue', count(*) from commit_queue
@@ -67,6 +95,36 @@ where namespace_key = %(namespace_key)s and project_id = %(project_id)s
 union all
 select 'session_expiries', count(*) from session_expiries
 where namespace_key = %(namespace_key)s and project_id = %(project_id)s;
+
+-- thin_search_entries --
+delete from search_entries
+where
+    namespace_key = %(namespace_key)s and project_id = %(project_id)s
+    and entry_key in (
+        select entry_key from search_entries
+        where namespace_key = %(namespace_key)s and project_id = %(project_id)s
+        limit %(limit)s
+    );
+
+-- thin_messages --
+delete from messages
+where
+    namespace_key = %(namespace_key)s and project_id = %(project_id)s
+    and message_key in (
+        select message_key from messages
+        where namespace_key = %(namespace_key)s and project_id = %(project_id)s
+        limit %(limit)s
+    );
+
+-- thin_memories --
+delete from memories
+where
+    namespace_key = %(namespace_key)s and project_id = %(project_id)s
+    and memory_key in (
+        select memory_key from memories
+        where namespace_key = %(namespace_key)s and project_id = %(project_id)s
+        limit %(limit)s
+    );
 
 -- unqueue --
 delete from commit_queue

@@ -73,6 +73,18 @@ select distinct speaker from speakers
 where namespace_key = {namespace_key} and project_id = {project_id}
 and word = any({words}::text []);
 
+-- forget_speakers --
+-- Of whom nothing is left that could be found.
+delete from speakers
+where
+    namespace_key = %(namespace_key)s and project_id = %(project_id)s
+    and not exists (
+        select from search_entries
+        where
+            namespace_key = %(namespace_key)s and project_id = %(project_id)s
+            and search_entries.speaker = speakers.speaker
+    );
+
 -- delete_entries --
 delete from search_entries
 where namespace_key = %(namespace_key)s and project_id = %(project_id)s

@@ -30,6 +30,7 @@ limit %(limit)s::integer;
 -- insert_words --
 -- A sample for good: a word's rarity counts by its logarithm and changes little.
 -- Of all texts there are now: others came in since those were read that are to be moved.
+-- Only words of several texts: what one alone said shall not stay here when that is deleted.
 with sample as materialized (
     select terms from search_entries
     where namespace_key = %(namespace_key)s and project_id = %(project_id)s and cell = 0
@@ -40,6 +41,7 @@ select
     %(namespace_key)s, word, %(project_id)s, count(*)::real / (select count(*) from sample)
 from sample, unnest(tsvector_to_array(terms)) as word
 group by word
+having count(*) > 2
 on conflict do nothing;
 
 -- insert_cells --

@@ -1,0 +1,58 @@
+-- next_due --
+select project_id, namespace_key from namespace_to_sweep(%(default_days)s);
+
+-- claim --
+-- Without a row, another worker has it.
+update namespaces
+set retention_due_at = now() + make_interval(secs => %(retry_after_seconds)s)
+where
+    namespace_key = %(namespace_key)s and project_id = %(project_id)s
+    and retention_due_at <= now();
+
+-- days --
+-- Locked, so that nobody says `keep` between this and what is erased.
+select coalesce(retention_days, %(default_days)s::integer) as days
+from namespaces
+where namespace_key = %(namespace_key)s and project_id = %(project_id)s
+for no key update;
+
+-- idle_dialogues --
+-- Created long ago as well, which an index knows. Somebody who uses one has locked it.
+select dialogue_key
+from dialogues
+where
+    namespace_key = %(namespace_key)s and project_id = %(project_id)s
+    and created_at < now() - make_interval(days => %(days)s)
+    and greatest(modified_at, last_message_at) < now() - make_interval(days => %(days)s)
+order by created_at
+limit %(limit)s
+for no key update skip locked;
+
+-- delete_old_memories --
+-- A fact's last change is when it was last heard.
+with old as (
+    select memory_key
+    from memories
+    where
+        namespace_key = %(namespace_key)s and project_id = %(project_id)s
+        and created_at < now() - make_interval(days => %(days)s)
+        and modified_at < now() - make_interval(days => %(days)s)
+    order by created_at
+    limit %(limit)s
+    for update skip locked
+)
+
+delete from memories
+where
+    namespace_key = %(namespace_key)s and project_id = %(project_id)s
+    and memory_key in (select memory_key from old)
+returning memory_key, id;
+
+-- release_ids --
+delete from resource_ids
+where project_id = %(project_id)s and kind = 'memory' and id = any(%(ids)s);
+
+-- postpone --
+update namespaces
+set retention_due_at = now() + make_interval(secs => %(seconds)s)
+where namespace_key = %(namespace_key)s and project_id = %(project_id)s;
