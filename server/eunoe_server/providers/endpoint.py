@@ -28,6 +28,7 @@ from eunoe_server.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from eunoe_server.tracing import carried, client_span
 
 # A connection is looked at before it is used again, so an upstream that closed it earlier does no
 # harm; a conversation's next turn comes within a minute and spares itself the TLS handshake.
@@ -96,11 +97,13 @@ class Endpoint:
         self, path: str, body: bytes, headers: Mapping[str, str]
     ) -> AsyncIterator[httpx2.Response]:
         """The open response to `body`, status 200; closed, with its connection, on leaving."""
-        response = await self._send("post", path, body, headers)
-        try:
-            yield response
-        finally:
-            await response.aclose()
+        with client_span(f"POST {path}", {"http.request.method": "POST"}) as span:
+            response = await self._send("post", path, body, {**headers, **carried()})
+            span.attributes["http.response.status_code"] = response.status_code
+            try:
+                yield response
+            finally:
+                await response.aclose()
 
     async def get(self, path: str) -> bytes:
         """The body at `path`."""

@@ -26,7 +26,7 @@ from eunoe_server.transport.http.calls import ClientLeft
 from eunoe_server.transport.http.dialects import dialect_of
 from eunoe_server.transport.http.errors import Failure, Refused, failure_of, respond
 from eunoe_server.transport.http.keep_alive import KeepAlive
-from eunoe_server.transport.http.middleware import LastResort, RawPath, RequestIds
+from eunoe_server.transport.http.middleware import LastResort, RawPath, RequestIds, Spans
 from eunoe_server.transport.http.routing import Endpoint, Route, Wiring
 
 _KEEP_ALIVE = KeepAlive()
@@ -48,11 +48,12 @@ def build_app(
     answers = _Answers(clock)
     app = Starlette(
         routes=[
-            StarletteRoute(path, _by_method(endpoints), methods=list(endpoints))
+            StarletteRoute(path, _by_method(path, endpoints), methods=list(endpoints))
             for path, endpoints in by_path.items()
         ],
         middleware=[
             Middleware(RequestIds, new_request_id),
+            Middleware(Spans),
             Middleware(LastResort, clock),
             Middleware(RawPath),
         ],
@@ -77,8 +78,11 @@ def _all_routes() -> list[Route]:
     return [*openai.routes(), *transcode.routes(), *memories_v1.routes(), *health.routes()]
 
 
-def _by_method(endpoints: dict[str, Endpoint]) -> Callable[[Request], Awaitable[ASGIApp]]:
+def _by_method(
+    path: str, endpoints: dict[str, Endpoint]
+) -> Callable[[Request], Awaitable[ASGIApp]]:
     async def endpoint(request: Request) -> ASGIApp:
+        request.state.route = path
         # Starlette lets HEAD through wherever GET is; the HTTP server leaves the body out.
         return await endpoints["GET" if request.method == "HEAD" else request.method](request)
 

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from eunoe_server.errors import InvalidInput, NotAuthenticated, RequestTooLarge
+from eunoe_server.tracing import carried
 from eunoe_server.transport.http.errors import Failure, Refused, told_headers
 
 Metadata = tuple[tuple[str, str], ...]
@@ -67,7 +68,7 @@ def metadata_of(request: Request) -> Metadata:
             raise NotAuthenticated
     if request.headers.get("x-memory-timing") == "1":
         pairs.append(("x-memory-timing", "1"))
-    return (*pairs, ("x-request-id", request.state.request_id))
+    return (*pairs, *carried().items(), ("x-request-id", request.state.request_id))
 
 
 def _is_sendable(value: str) -> bool:

@@ -1,8 +1,9 @@
 """What every HTTP request passes through, outermost first, and why:
 
 1. `RequestIds`  first, so that every reply has an `x-request-id`, the unexpected ones too
-2. `LastResort`  outside of everything of ours, so that a bug is one JSON answer and one log line
-3. `RawPath`     before routing: a decoded path has lost which slashes were written as `%2F`
+2. `Spans`       so that it sees every status that goes out
+3. `LastResort`  outside of everything of ours, so that a bug is one JSON answer and one log line
+4. `RawPath`     before routing: a decoded path has lost which slashes were written as `%2F`
 
 Raw ASGI on purpose: Starlette's BaseHTTPMiddleware hides the client's disconnect from what is
 inside it.
@@ -19,6 +20,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eunoe_server.errors import Unavailable
+from eunoe_server.tracing import server_span
 from eunoe_server.transport.http.calls import offered_request_id
 from eunoe_server.transport.http.dialects import dialect_of
 from eunoe_server.transport.http.errors import Failure, failure_of, internal_error, respond
@@ -44,6 +46,31 @@ class RequestIds:
             await send(message)
 
         await self._app(scope, receive, named)
+
+
+class Spans:
+    """The request's span, in its client's trace, for those who trace."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Named by the route, which is known once there is one; never by the path."""
+        method, state = scope["method"], scope["state"]
+        attributes = {"http.request.method": method, "eunoe.request_id": state["request_id"]}
+        with server_span(method, Headers(scope=scope), attributes) as span:
+
+            async def noted(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                    span.attributes["http.response.status_code"] = status
+                    span.error = str(status) if status >= 500 else ""
+                    if route := state.get("route"):
+                        span.attributes["http.route"] = route
+                        span.name = f"{method} {route}"
+                await send(message)
+
+            await self._app(scope, receive, noted)
 
 
 class LastResort:

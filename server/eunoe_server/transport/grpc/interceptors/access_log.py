@@ -6,13 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import grpc
 import structlog
 
 from eunoe_server.telemetry import Metrics
-from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor
+from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor, code_name
 
 log = structlog.get_logger()
 
@@ -35,7 +34,7 @@ class AccessLog(Interceptor):
             name = "CANCELLED"
             raise
         except grpc.aio.AbortError:
-            name = _code_name(call.context)
+            name = code_name(call.context)
             raise
         finally:
             seconds = time.perf_counter() - started
@@ -43,11 +42,3 @@ class AccessLog(Interceptor):
             self._metrics.rpcs.labels(method, name).inc()
             self._metrics.rpc_seconds.labels(method).observe(seconds)
             log.info("rpc", method=method, code=name, milliseconds=round(seconds * 1000, 2))
-
-
-def _code_name(context: grpc.aio.ServicerContext[Any, Any]) -> str:
-    # The aio context gives back the number that abort() was called with.
-    code = context.code()
-    if isinstance(code, grpc.StatusCode):
-        return code.name
-    return next((each.name for each in grpc.StatusCode if each.value[0] == code), "UNKNOWN")

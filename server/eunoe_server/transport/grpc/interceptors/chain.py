@@ -83,3 +83,12 @@ class Interceptor(grpc.aio.ServerInterceptor):
         return grpc.unary_unary_rpc_method_handler(
             single, handler.request_deserializer, handler.response_serializer
         )
+
+
+def code_name(context: grpc.aio.ServicerContext[Any, Any]) -> str:
+    """What was aborted with, such as `NOT_FOUND`."""
+    # The aio context gives back the number that abort() was called with.
+    code = context.code()
+    if isinstance(code, grpc.StatusCode):
+        return code.name
+    return next((each.name for each in grpc.StatusCode if each.value[0] == code), "UNKNOWN")
