@@ -212,10 +212,28 @@ class StateVersionMismatch(PreconditionFailed):
     reason = Reason.STATE_VERSION_MISMATCH
 
 
+class IdempotencyKeyReused(PreconditionFailed):
+    """This idempotency key was used for another request. Take a new key for each request."""
+
+    reason = Reason.IDEMPOTENCY_KEY_REUSED
+
+
+class IdempotencyInProgress(PreconditionFailed):
+    """The first request with this idempotency key is still being worked on. Repeat it."""
+
+    reason = Reason.IDEMPOTENCY_IN_PROGRESS
+
+
 class LimitReached(EunoeError):
     """Too many requests. Wait and try again."""
 
     reason = Reason.RATE_LIMIT_EXCEEDED
+
+
+class QuotaExceeded(LimitReached):
+    """This API key's calls of the month are used up."""
+
+    reason = Reason.QUOTA_EXCEEDED
 
 
 class Overloaded(LimitReached):

@@ -68,6 +68,8 @@ class GrpcCaller:
         method = METHODS[step.rpc or ""]
         request = message_factory.GetMessageClass(method.input_type)()
         json_format.ParseDict(_as_proto_json(step.request, method.input_type), request)
+        if step.once is not None:
+            request.request_id = step.once  # type: ignore[attr-defined]
         invoke = self._channel.unary_unary(
             f"/{method.containing_service.full_name}/{method.name}",
             request_serializer=type(request).SerializeToString,
@@ -159,6 +161,8 @@ class HttpCaller:
         headers = {"content-type": "application/json"} if body is not None else {}
         if key:
             headers["authorization"] = f"Bearer {key}"
+        if step.once is not None:
+            headers["idempotency-key"] = step.once
         connection = HTTPConnection(self._address.removeprefix("http://"), timeout=60)
         connection.request(verb, target, body, headers)
         answer = connection.getresponse()

@@ -17,6 +17,7 @@ A case of one call writes the step's keys beside the name. A step has
     http        instead of `rpc`: `POST /memory`, with `body` as raw text; only over HTTP
     request     the request by its JSON names, documents inline
     key         another API key than the test's own; `none` for none
+    once        an idempotency key: `request_id` over gRPC, `Idempotency-Key` over HTTP
     want        what the answer holds at least: of objects the keys that are named here, of lists
                 all items in order
     want_error  reason, grpc, http, and `field` if one is to be named
@@ -79,6 +80,7 @@ class Step:
     request: Any = None
     body: str | None = None
     key: str | None = None
+    once: str | None = None
     want: Any = None
     want_error: WantedError | None = None
     save: Mapping[str, str]

@@ -62,6 +62,7 @@ def run(step: Step, transport: str, caller: Caller, names: dict[str, str]) -> No
         request=filled(step.request, names),
         http=filled(step.http, names),
         body=filled(step.body, names),
+        once=filled(step.once, names),
     )
     answer = caller.call(step, None if key == "none" else key)
     if isinstance(answer, Failure):

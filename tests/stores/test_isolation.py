@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from psycopg.sql import SQL, Identifier
 
 from eunoe_server.domain.api_key import NewApiKey
 from eunoe_server.domain.dialogue import NewDialogue, NewMessage
+from eunoe_server.domain.idempotency import Claim, RequestKey, new_seed
 from eunoe_server.domain.memory import FactMention, FactRecord, NewMemory
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.stores.database import Database, Transaction
@@ -22,6 +24,7 @@ from tests.fixtures.database import NewTenant
 OPEN_TABLES = {
     "commit_queue": "workers serve all tenants; it holds keys and times, no content",
     "session_expiries": "workers serve all tenants; it holds keys and times, no content",
+    "request_claims": "asked before a tenant is known; it holds digests and times, no content",
     "search_splits": "workers serve all tenants; it holds keys, no content",
     "schema_migrations": "says nothing of any tenant",
     "schema_migration_lock": "holds one number",
@@ -30,6 +33,7 @@ OPEN_TABLES = {
 PROJECT_TABLES = ["projects", "api_keys"]
 NAMESPACE_TABLES = [
     "namespaces", "resource_ids", "dialogues", "messages", "memories", "fact_mentions",
+    "kept_answers",
 ]  # fmt: skip
 TABLES = PROJECT_TABLES + NAMESPACE_TABLES
 
@@ -65,7 +69,10 @@ async def tenants(database: Database, new_tenant: NewTenant) -> dict[tuple[str, 
 
         async def fill(tx: Transaction, name: str = f"{project}-{namespace}") -> None:
             dialogue = await tx.dialogues.insert(NewDialogue(id="chat"))
-            await tx.messages.append(dialogue, [message("hello")])
+            (hello,) = await tx.messages.append(dialogue, [message("hello")])
+            claim = Claim(RequestKey.of(1, "key", "method", name, b""), new_seed()).leased(uuid4())
+            await tx.idempotency.lease(claim, 60)
+            await tx.idempotency.finish(claim, hello.message_key, "new", [b"hello"])
             await tx.memories.insert(NewMemory(id=name, value='"v"', text="v", fact=FACT))
             await tx.facts.mention([FactMention(name, "chat", "hello", 0, 5)])
 

@@ -114,6 +114,15 @@ class Messages(Store):
         """The message of this id, superseded or not."""
         return await self._one(_SQL["get"], _message, dialogue_key=dialogue_key, id=message_id)
 
+    async def get_named(self, dialogue_key: int, message_ids: Sequence[str]) -> Sequence[Message]:
+        """Those of these messages that are there, superseded or not, in the order of `message_ids`.
+
+        No id must be in it twice.
+        """
+        return await self._all(
+            _SQL["get_named"], _message, dialogue_key=dialogue_key, ids=list(message_ids)
+        )
+
     async def list_page(
         self,
         dialogue_key: int,

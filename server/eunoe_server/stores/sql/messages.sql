@@ -93,6 +93,17 @@ where
     namespace_key = %(namespace_key)s and project_id = %(project_id)s
     and message_key = any(%(message_keys)s);
 
+-- get_named --
+select
+    message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
+    tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
+    superseded_at, committed_at
+from messages
+where
+    namespace_key = %(namespace_key)s and project_id = %(project_id)s
+    and dialogue_key = %(dialogue_key)s and id = any(%(ids)s)
+order by array_position(%(ids)s::text[], id);
+
 -- outline --
 -- The text of an interrupted message may be longer or shorter than what the client saw of it.
 select
