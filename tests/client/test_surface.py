@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[2]
 CLIENT = ROOT / "clients" / "python"
 
 EXPORTED = """
-ApiKey AsyncChatStream AsyncDialogue AsyncEunoe AsyncPaged ChatAnswer ChatChunk ChatMessage
-ChatMessageInput ChatStream ChatUsage ClientClosed CreatedApiKey DeadlineExceeded Dialogue
-DialogueEnded DuplicateId ErasureReceipt Eunoe EunoeError ExtractedMemory Extraction
+ApiKey AsyncChatStream AsyncDialogue AsyncEunoe AsyncPaged AuditEvent ChatAnswer ChatChunk
+ChatMessage ChatMessageInput ChatStream ChatUsage ClientClosed CreatedApiKey DeadlineExceeded
+Dialogue DialogueEnded DuplicateId ErasureReceipt Eunoe EunoeError ExtractedMemory Extraction
 ExtractionMessage Fact FactSource FieldViolation Found InternalError InvalidRequest JsonValue
 LimitReached Memory MemoryReport Message Model Namespace NewMemory NewMessage NotAuthenticated
 NotFound NotJson NotPermitted NotSupported Page Paged PreconditionFailed RecalledNote
@@ -82,9 +82,17 @@ def test_importing_the_contract_loads_nothing_of_the_client() -> None:
     assert ours == {"eunoe"}
 
 
+def test_grpc_is_loaded_with_the_first_client_and_not_before() -> None:
+    said = "print('grpc' in sys.modules)\n"
+    assert python(f"import sys\nfrom eunoe import *\n{said}Eunoe(api_key='k')\n{said}") == (
+        "False\nTrue\n"
+    )
+
+
 def test_importing_the_client_loads_only_what_it_declares() -> None:
     loaded = python(
         "import sys\nbefore = set(sys.modules)\nfrom eunoe import Eunoe, AsyncEunoe\n"
+        "Eunoe(api_key='k'), AsyncEunoe(api_key='k')\n"
         "print(*{name.split('.')[0] for name in set(sys.modules) - before})"
     )
     foreign = set(loaded.split()) - set(sys.stdlib_module_names)

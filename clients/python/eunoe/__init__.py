@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eunoe._administration import (
         ApiKey,
+        AuditEvent,
         CreatedApiKey,
         ErasureReceipt,
         Namespace,
@@ -85,7 +86,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "_administration": (
-        "ApiKey CreatedApiKey ErasureReceipt Namespace Usage UsagePeriod"
+        "ApiKey AuditEvent CreatedApiKey ErasureReceipt Namespace Usage UsagePeriod"
     ),
     "_async.chat": "AsyncChatStream",
     "_async.client": "AsyncEunoe",
@@ -125,7 +126,7 @@ __all__ = [  # noqa: RUF022 - by what they are for
     "SearchResults", "Found", "Signal", "ResolvedSearch", "TimeRange",
     "ChatAnswer", "ChatChunk", "ChatMessage", "ChatUsage", "MemoryReport", "Model", "RecalledNote",
     "Stored", "ToolCall", "ToolCallDelta",
-    "ApiKey", "CreatedApiKey", "ErasureReceipt", "Namespace", "Usage", "UsagePeriod",
+    "ApiKey", "AuditEvent", "CreatedApiKey", "ErasureReceipt", "Namespace", "Usage", "UsagePeriod",
     # what they take
     "JsonValue", "NewMemory", "NewMessage", "ExtractionMessage", "ChatMessageInput",
     # what they raise

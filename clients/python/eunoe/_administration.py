@@ -1,7 +1,8 @@
-"""Keys, namespaces and usage as values."""
+"""Keys, namespaces, usage and the audit log as values."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -26,6 +27,8 @@ class ApiKey:
     created: datetime
     expires: datetime | None
     revoked: datetime | None
+    #: Calls it may make in a calendar month (UTC); 0: any number. None: the server's default.
+    monthly_calls: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,28 @@ class Namespace:
     dialogue_count: int
     message_count: int
     created: datetime
+    #: Days after which what nobody uses is erased; 0: never. None: as the server is set.
+    retention_days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """Something that was done and matters afterwards."""
+
+    id: str
+    #: Such as `key_created` or `namespace_erased`; there may be more some day.
+    kind: str
+    created: datetime
+    #: With which key. None: by the server itself or at its command line.
+    api_key_id: str | None
+    request_id: str
+    #: None: in no namespace, or in one that was erased since.
+    namespace: str | None
+    #: Stands for that namespace, also once it is erased.
+    namespace_key: str | None
+    #: To what: a key's id, or a digest of the id of what was deleted.
+    subject: str | None
+    counts: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +98,8 @@ class Usage:
     injected_tokens: int
     extraction_prompt_tokens: int
     extraction_completion_tokens: int
+    #: Calls of any kind but administration.
+    call_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +122,7 @@ def api_key(sent: admin_pb2.ApiKey) -> ApiKey:
         created=from_timestamp(sent.create_time),
         expires=optional_moment(sent, "expire_time"),
         revoked=optional_moment(sent, "revoke_time"),
+        monthly_calls=sent.monthly_calls if sent.HasField("monthly_calls") else None,
     )
 
 
@@ -106,6 +134,22 @@ def namespace(sent: admin_pb2.Namespace) -> Namespace:
         dialogue_count=sent.dialogue_count,
         message_count=sent.message_count,
         created=from_timestamp(sent.create_time),
+        retention_days=sent.retention_days if sent.HasField("retention_days") else None,
+    )
+
+
+def audit_event(sent: admin_pb2.AuditEvent) -> AuditEvent:
+    """As it was received."""
+    return AuditEvent(
+        id=sent.id,
+        kind=sent.kind,
+        created=from_timestamp(sent.create_time),
+        api_key_id=sent.api_key_id if sent.HasField("api_key_id") else None,
+        request_id=sent.request_id,
+        namespace=sent.namespace if sent.HasField("namespace") else None,
+        namespace_key=sent.namespace_key if sent.HasField("namespace_key") else None,
+        subject=sent.subject if sent.HasField("subject") else None,
+        counts=_counts(sent.counts),
     )
 
 
@@ -114,7 +158,7 @@ def receipt(sent: admin_pb2.ErasureReceipt) -> ErasureReceipt:
     return ErasureReceipt(
         namespace=sent.namespace,
         is_dry_run=sent.is_dry_run,
-        counts={each.kind: each.count for each in sent.counts},
+        counts=_counts(sent.counts),
         erased=optional_moment(sent, "erase_time"),
     )
 
@@ -127,6 +171,10 @@ def usage_period(sent: admin_pb2.GetUsageResponse) -> UsagePeriod:
     )
 
 
+def _counts(sent: Iterable[admin_pb2.ErasureCount]) -> dict[str, int]:
+    return {each.kind: each.count for each in sent}
+
+
 def _usage(sent: admin_pb2.Usage) -> Usage:
     return Usage(
         chat_count=sent.chat_count,
@@ -137,4 +185,5 @@ def _usage(sent: admin_pb2.Usage) -> Usage:
         injected_tokens=sent.injected_tokens,
         extraction_prompt_tokens=sent.extraction_prompt_tokens,
         extraction_completion_tokens=sent.extraction_completion_tokens,
+        call_count=sent.call_count,
     )

@@ -11,8 +11,6 @@ import json
 import re
 from dataclasses import dataclass, field
 
-import grpc
-
 from eunoe.exceptions import InvalidRequest
 
 READS = {
@@ -26,7 +24,7 @@ READS = {
     ],
     "eunoe.v1.SearchService": ["Search"],
     "eunoe.v1.ChatService": ["ListModels", "GetModel"],
-    "eunoe.v1.AdminService": ["ListApiKeys", "ListNamespaces", "GetUsage"],
+    "eunoe.v1.AdminService": ["ListApiKeys", "ListNamespaces", "ListAuditEvents", "GetUsage"],
 }
 
 MAX_ATTEMPTS = 5
@@ -83,12 +81,6 @@ class Tls:
     #: Ours, with its key, for servers that ask for one.
     certificate_chain: bytes | None = None
     private_key: bytes | None = field(default=None, repr=False)
-
-    def credentials(self) -> grpc.ChannelCredentials:
-        """For a channel."""
-        return grpc.ssl_channel_credentials(
-            self.root_certificates, self.private_key, self.certificate_chain
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
-from eunoe._async.wire import Wire
 from eunoe._chat import (
     ChatAnswer,
     ChatChunk,
@@ -24,6 +23,9 @@ from eunoe._chat import (
 )
 from eunoe._uuid7 import uuid7
 from eunoe.v1 import chat_pb2
+
+if TYPE_CHECKING:
+    from eunoe._async.wire import Wire
 
 
 class AsyncChat:

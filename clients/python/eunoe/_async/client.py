@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from eunoe._async.administration import AsyncAdministration
 from eunoe._async.chat import AsyncChat
@@ -11,12 +11,14 @@ from eunoe._async.dialogue import AsyncDialogue
 from eunoe._async.dialogues import AsyncDialogues
 from eunoe._async.memories import AsyncMemories
 from eunoe._async.searching import search
-from eunoe._async.wire import Connection, Wire
 from eunoe._endpoint import Endpoint, Tls
 from eunoe._found import SearchResults
 from eunoe._memory import Memory
 from eunoe._message import Message
 from eunoe._search_options import SearchOptions
+
+if TYPE_CHECKING:
+    from eunoe._async.wire import Wire
 
 
 class AsyncEunoe:
@@ -37,6 +39,9 @@ class AsyncEunoe:
         timeout: float = 30.0,
         chat_timeout: float = 600.0,
     ) -> None:
+        # gRPC is most of what there is to load, and nothing needs it before there is a client.
+        from eunoe._async.wire import Connection, Wire  # noqa: PLC0415 - the reason above
+
         self._chat_timeout = chat_timeout
         self._bind(Wire(Connection(Endpoint.of(address, api_key, tls)), timeout))
 
@@ -51,7 +56,7 @@ class AsyncEunoe:
         """The same client, over the same connection, with this timeout for calls and chats."""
         other = super().__new__(type(self))
         other._chat_timeout = seconds
-        other._bind(Wire(self._wire.connection, seconds))
+        other._bind(self._wire.with_timeout(seconds))
         return other
 
     @overload

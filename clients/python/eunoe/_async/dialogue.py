@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from eunoe._async.paging import AsyncPaged
-from eunoe._async.wire import Wire
 from eunoe._dialogue import DialogueOptions
 from eunoe._json import JsonValue, dumps, is_same, loads, optional_object
 from eunoe._message import Message, NewMessage, Role, holds, message, new_messages
@@ -18,6 +17,9 @@ from eunoe._page import Page
 from eunoe._uuid7 import uuid7
 from eunoe.exceptions import DuplicateId, EunoeError, NotFound, StateVersionMismatch
 from eunoe.v1 import dialogue_pb2
+
+if TYPE_CHECKING:
+    from eunoe._async.wire import Wire
 
 
 class AsyncDialogue:

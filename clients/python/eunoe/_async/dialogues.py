@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from eunoe._async.dialogue import AsyncDialogue, create_dialogue, list_dialogues
 from eunoe._async.paging import AsyncPaged
-from eunoe._async.wire import Wire
 from eunoe._dialogue import DialogueOptions
 from eunoe._moment import to_text, to_timestamp
 from eunoe.exceptions import EunoeError, NotFound
 from eunoe.v1 import dialogue_pb2
+
+if TYPE_CHECKING:
+    from eunoe._async.wire import Wire
 
 
 class AsyncDialogues:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from eunoe._async.paging import AsyncPaged
-from eunoe._async.wire import Wire
 from eunoe._json import JsonValue, dumps, optional_object
 from eunoe._memory import (
     Extraction,
@@ -26,6 +25,9 @@ from eunoe._page import Page
 from eunoe._uuid7 import uuid7
 from eunoe.exceptions import DuplicateId, EunoeError, NotFound
 from eunoe.v1 import memory_pb2
+
+if TYPE_CHECKING:
+    from eunoe._async.wire import Wire
 
 
 class AsyncMemories:

@@ -93,9 +93,12 @@ class Connection:
         return self._stubs
 
     def _channel(self) -> grpc.aio.Channel:
-        if self.endpoint.tls is None:
+        tls = self.endpoint.tls
+        if tls is None:
             return grpc.aio.insecure_channel(self.endpoint.address, CHANNEL_OPTIONS)
-        credentials = self.endpoint.tls.credentials()
+        credentials = grpc.ssl_channel_credentials(
+            tls.root_certificates, tls.private_key, tls.certificate_chain
+        )
         return grpc.aio.secure_channel(self.endpoint.address, credentials, CHANNEL_OPTIONS)
 
     async def aclose(self) -> None:
@@ -112,6 +115,10 @@ class Wire:
     def __init__(self, connection: Connection, timeout_seconds: float) -> None:
         self.connection = connection
         self.timeout_seconds = timeout_seconds
+
+    def with_timeout(self, seconds: float) -> Wire:
+        """Over the same connection, within another timeout."""
+        return Wire(self.connection, seconds)
 
     @property
     def stubs(self) -> Stubs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from eunoe._chat import (
     ChatAnswer,
@@ -22,9 +22,11 @@ from eunoe._chat import (
     report,
     stored,
 )
-from eunoe._sync.wire import Wire
 from eunoe._uuid7 import uuid7
 from eunoe.v1 import chat_pb2
+
+if TYPE_CHECKING:
+    from eunoe._sync.wire import Wire
 
 
 class Chat:

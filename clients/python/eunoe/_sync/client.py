@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from eunoe._endpoint import Endpoint, Tls
 from eunoe._found import SearchResults
@@ -17,7 +17,9 @@ from eunoe._sync.dialogue import Dialogue
 from eunoe._sync.dialogues import Dialogues
 from eunoe._sync.memories import Memories
 from eunoe._sync.searching import search
-from eunoe._sync.wire import Connection, Wire
+
+if TYPE_CHECKING:
+    from eunoe._sync.wire import Wire
 
 
 class Eunoe:
@@ -38,6 +40,9 @@ class Eunoe:
         timeout: float = 30.0,
         chat_timeout: float = 600.0,
     ) -> None:
+        # gRPC is most of what there is to load, and nothing needs it before there is a client.
+        from eunoe._sync.wire import Connection, Wire  # noqa: PLC0415 - the reason above
+
         self._chat_timeout = chat_timeout
         self._bind(Wire(Connection(Endpoint.of(address, api_key, tls)), timeout))
 
@@ -52,7 +57,7 @@ class Eunoe:
         """The same client, over the same connection, with this timeout for calls and chats."""
         other = super().__new__(type(self))
         other._chat_timeout = seconds
-        other._bind(Wire(self._wire.connection, seconds))
+        other._bind(self._wire.with_timeout(seconds))
         return other
 
     @overload

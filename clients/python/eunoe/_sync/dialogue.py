@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -15,10 +15,12 @@ from eunoe._message import Message, NewMessage, Role, holds, message, new_messag
 from eunoe._moment import from_timestamp, optional_moment, to_text, to_timestamp
 from eunoe._page import Page
 from eunoe._sync.paging import Paged
-from eunoe._sync.wire import Wire
 from eunoe._uuid7 import uuid7
 from eunoe.exceptions import DuplicateId, EunoeError, NotFound, StateVersionMismatch
 from eunoe.v1 import dialogue_pb2
+
+if TYPE_CHECKING:
+    from eunoe._sync.wire import Wire
 
 
 class Dialogue:

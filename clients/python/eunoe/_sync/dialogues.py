@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from eunoe._dialogue import DialogueOptions
 from eunoe._moment import to_text, to_timestamp
 from eunoe._sync.dialogue import Dialogue, create_dialogue, list_dialogues
 from eunoe._sync.paging import Paged
-from eunoe._sync.wire import Wire
 from eunoe.exceptions import EunoeError, NotFound
 from eunoe.v1 import dialogue_pb2
+
+if TYPE_CHECKING:
+    from eunoe._sync.wire import Wire
 
 
 class Dialogues:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from eunoe._json import JsonValue, dumps, optional_object
 from eunoe._memory import (
@@ -23,10 +23,12 @@ from eunoe._memory import (
 from eunoe._moment import to_text, to_timestamp
 from eunoe._page import Page
 from eunoe._sync.paging import Paged
-from eunoe._sync.wire import Wire
 from eunoe._uuid7 import uuid7
 from eunoe.exceptions import DuplicateId, EunoeError, NotFound
 from eunoe.v1 import memory_pb2
+
+if TYPE_CHECKING:
+    from eunoe._sync.wire import Wire
 
 
 class Memories:

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from eunoe._found import Found, SearchResults, resolved, signals
 from eunoe._memory import Memory, memory
 from eunoe._message import Message, message
 from eunoe._search_options import SearchOptions, search_request
 from eunoe._sync.dialogue import Dialogue
-from eunoe._sync.wire import Wire
 from eunoe.v1 import search_pb2
+
+if TYPE_CHECKING:
+    from eunoe._sync.wire import Wire
 
 Item = Memory | Message | Dialogue
 
