@@ -1,4 +1,4 @@
-"""`client.admin`: keys, namespaces, erasure."""
+"""`client.admin`: keys, namespaces, erasure, the audit log, usage."""
 
 from __future__ import annotations
 
@@ -63,6 +63,61 @@ def test_a_key_is_bound_in_one_way_and_one_that_is_not_there_is_not_found(
     with pytest.raises(NotFound) as missing:
         client.admin.revoke_key("nowhere")
     assert missing.value.reason == "API_KEY_NOT_FOUND"
+
+
+def test_a_rotated_key_has_a_successor_that_may_the_same(
+    client: Eunoe, server: ServerProcess, namespace: str
+) -> None:
+    old = client.admin.create_key("job", ["read"], namespace=namespace, monthly_calls=7)
+    assert old.api_key.monthly_calls == 7
+    new = client.admin.rotate_key(old.api_key.id, grace_seconds=600)
+    assert new.api_key.id != old.api_key.id
+    for said in ("name", "scopes", "namespace", "monthly_calls"):
+        assert getattr(new.api_key, said) == getattr(old.api_key, said)
+    for key in (old.key, new.key):
+        with Eunoe(server.grpc, api_key=key) as job:
+            assert list(job.memories.list()) == []
+    with pytest.raises(NotFound):
+        client.admin.rotate_key("nowhere")
+
+
+def test_what_was_done_is_in_the_audit_log(client: Eunoe, namespace: str) -> None:
+    key = client.admin.create_key("audited", ["read"], namespace=namespace).api_key
+    client.admin.revoke_key(key.id)
+    events = list(client.admin.list_audit_events(subject_id=key.id, limit=1))
+    assert [event.kind for event in events] == ["key_revoked", "key_created"]
+    assert {event.subject for event in events} == {key.id}
+    assert all(event.api_key_id and event.request_id for event in events)
+
+
+def test_a_namespace_keeps_what_nobody_uses_for_as_long_as_is_said(
+    client: Eunoe, namespace: str
+) -> None:
+    client.memories.create("x", namespace=namespace)
+    assert client.admin.update_namespace(namespace, retention_days=30).retention_days == 30
+    [listed] = client.admin.list_namespaces(prefix=namespace)
+    assert listed.retention_days == 30
+    assert client.admin.update_namespace(namespace, retention_days=None).retention_days is None
+    with pytest.raises(NotFound):
+        client.admin.update_namespace(f"{namespace}-nowhere", retention_days=1)
+
+
+def test_usage_is_counted_by_day_and_in_all(client: Eunoe, namespace: str) -> None:
+    client.memories.batch_create([{"value": "a"}, {"value": "b"}], namespace=namespace)
+    client.search("a", namespace=namespace)
+    client.chat.complete("Hello", namespace=namespace)
+
+    def is_counted() -> bool:
+        return client.admin.usage(namespace=namespace).total.chat_count == 1
+
+    wait_until(is_counted, "the counting")
+    used = client.admin.usage(namespace=namespace)
+    assert (used.total.search_count, used.total.call_count) == (1, 3)
+    assert used.total.write_count >= 2
+    assert used.total.completion_tokens > 0
+    assert sum(day.call_count for day in used.days.values()) == 3
+    before = datetime.now(UTC) - timedelta(days=9)
+    assert client.admin.usage(namespace=namespace, end=before).days == {}
 
 
 async def test_namespaces_are_counted_listed_and_erased(

@@ -5,7 +5,16 @@
  *     await db.createMemory({ value: "User is allergic to peanuts", namespace: "alice" });
  *     const [best] = await db.searchMemories("What must Alice not eat?", { namespace: "alice" });
  */
-export { Admin, type ApiKey, type ErasureReceipt, type Namespace, type NewApiKey, type Scope, type Usage } from "./admin.js";
+export {
+  Admin,
+  type ApiKey,
+  type AuditEvent,
+  type ErasureReceipt,
+  type Namespace,
+  type NewApiKey,
+  type Scope,
+  type Usage,
+} from "./admin.js";
 export {
   Chat,
   ChatStream,

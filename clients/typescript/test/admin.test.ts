@@ -1,6 +1,7 @@
-/** Keys, namespaces, erasure. */
+/** Keys, namespaces, erasure, the audit log, usage. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Eunoe, InvalidRequest, NotFound, NotPermitted } from "../src/index.js";
 import { address, connected, newNamespace } from "./server.js";
 
@@ -53,4 +54,42 @@ test("namespaces are counted, listed and erased", async () => {
   assert.deepEqual([receipt.namespace, receipt.isDryRun, receipt.counts["memories"]], [namespace, false, 1]);
   assert.notEqual(receipt.erased, undefined);
   await assert.rejects(db.admin.deleteNamespace(namespace), NotFound);
+});
+
+test("a rotated key has a successor that may the same, and the audit log says so", async () => {
+  const namespace = newNamespace();
+  const { apiKey: old } = await db.admin.createKey({ name: "job", scopes: ["read"], namespace, monthlyCalls: 7 });
+  const { apiKey: made, key } = await db.admin.rotateKey(old.id, { graceSeconds: 600 });
+  assert.deepEqual([made.name, made.scopes, made.namespace, made.monthlyCalls], ["job", ["read"], namespace, 7]);
+  const job = new Eunoe({ address, apiKey: key });
+  assert.deepEqual((await job.listMemories()).items, []);
+  job.close();
+  const kinds = [];
+  for await (const event of db.admin.listAuditEvents({ subjectId: old.id, limit: 1 })) {
+    kinds.push(event.kind);
+    assert.equal(event.subject, old.id);
+    assert.notEqual(event.apiKeyId, undefined);
+  }
+  assert(kinds.includes("key_created"));
+});
+
+test("a namespace keeps what nobody uses for as long as is said", async () => {
+  const namespace = newNamespace();
+  await db.createMemory({ value: "x", namespace });
+  assert.equal((await db.admin.updateNamespace(namespace, { retentionDays: 30 })).retentionDays, 30);
+  assert.equal((await db.admin.listNamespaces({ prefix: namespace })).items[0]?.retentionDays, 30);
+  assert.equal((await db.admin.updateNamespace(namespace, {})).retentionDays, undefined);
+});
+
+test("usage is counted by day and in all", async () => {
+  const namespace = newNamespace();
+  await db.createMemory({ value: "a", namespace });
+  await db.searchMemories("a", { namespace });
+  let used = await db.admin.usage({ namespace });
+  for (let waited = 0; used.total.callCount < 2n && waited < 50; waited++) {
+    await sleep(100); // the server writes its sums once a second
+    used = await db.admin.usage({ namespace });
+  }
+  assert.deepEqual([used.total.writeCount, used.total.searchCount, used.total.callCount], [1, 1, 2n]);
+  assert.equal(Object.values(used.days)[0]?.callCount, 2n);
 });
