@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eunoe_server.domain.secrets import MARK, SecretKind, find_secrets, redacted, redacted_json
+from eunoe_server.services.keys import format_key
 
 # Made up, and put together here so that no scanner takes this file for a leak.
 KEY = "sk-" + "proj-Zx81kQ0pLm47Rt"
@@ -21,6 +22,7 @@ BLOCK = "-----BEGIN RSA PRIVATE " + "KEY-----\nMIIB\nAAEC\n-----END RSA PRIVATE 
     [
         (f"Use {KEY}, please.", "Use [redacted: API key], please."),
         ("ghp_" + "a1B2" * 9, "[redacted: API key]"),
+        (format_key("0" * 16, "1" * 48), "[redacted: API key]"),
         ("AKIA" + "IOSFODNN7EXAMPLE", "[redacted: API key]"),
         (f"token {TOKEN}", "token [redacted: token]"),
         ("Authorization: Bearer abcdef0123456789ABCD", "Authorization: Bearer [redacted: token]"),
@@ -113,8 +115,29 @@ def test_the_name_of_a_member_can_be_a_secret_too() -> None:
 
 _WORDS = st.lists(
     st.sampled_from(
-        ["my", "password", "is", "was", ":", "=", '"', "'", "swordfish", "hunter2", KEY, TOKEN,
-         "4111 1111 1111 1111", "pin", "1234", "seed phrase", "://a:b1c2@h", "[", "]", "\n", MARK]
+        [
+            "my",
+            "password",
+            "is",
+            "was",
+            ":",
+            "=",
+            '"',
+            "'",
+            "swordfish",
+            "hunter2",
+            KEY,
+            TOKEN,
+            "4111 1111 1111 1111",
+            "pin",
+            "1234",
+            "seed phrase",
+            "://a:b1c2@h",
+            "[",
+            "]",
+            "\n",
+            MARK,
+        ]
     )
 ).map(" ".join)
 

@@ -186,7 +186,8 @@ _SHAPES: tuple[tuple[SecretKind, re.Pattern[str]], ...] = (
             r"""
             (?<![A-Za-z0-9_-]) (?:
                 # Models and payments, code hosts, clouds, messengers, mail, registries.
-                (?:sk|rk|gsk|eunoe)[-_](?=[A-Za-z_-]{0,60}[0-9])[A-Za-z0-9_-]{16,}
+                (?:sk|rk|gsk)[-_](?=[A-Za-z_-]{0,60}[0-9])[A-Za-z0-9_-]{16,}
+              | eu_[a-f0-9]{16}_[A-Za-z0-9]{32,}  # ours
               | gh[opsur]_[A-Za-z0-9]{30,} | github_pat_[A-Za-z0-9_]{22,}
               | gl(?:pat|rt|dt|ptt|sa)[-_][A-Za-z0-9_-]{20,}
               | (?:AKIA|ASIA)[A-Z0-9]{16}

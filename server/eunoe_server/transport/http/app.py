@@ -26,7 +26,7 @@ from eunoe_server.transport.http.calls import ClientLeft
 from eunoe_server.transport.http.dialects import dialect_of
 from eunoe_server.transport.http.errors import Failure, Refused, failure_of, respond
 from eunoe_server.transport.http.keep_alive import KeepAlive
-from eunoe_server.transport.http.middleware import LastResort, RawPath, RequestIds, Spans
+from eunoe_server.transport.http.middleware import LastResort, OneLength, RawPath, RequestIds, Spans
 from eunoe_server.transport.http.routing import Endpoint, Route, Wiring
 
 _KEEP_ALIVE = KeepAlive()
@@ -55,6 +55,7 @@ def build_app(
             Middleware(RequestIds, new_request_id),
             Middleware(Spans),
             Middleware(LastResort, clock),
+            Middleware(OneLength, clock),
             Middleware(RawPath),
         ],
         exception_handlers={

@@ -3,7 +3,8 @@
 1. `RequestIds`  first, so that every reply has an `x-request-id`, the unexpected ones too
 2. `Spans`       so that it sees every status that goes out
 3. `LastResort`  outside of everything of ours, so that a bug is one JSON answer and one log line
-4. `RawPath`     before routing: a decoded path has lost which slashes were written as `%2F`
+4. `OneLength`   before anything reads a body: where it ends must be beyond doubt
+5. `RawPath`     before routing: a decoded path has lost which slashes were written as `%2F`
 
 Raw ASGI on purpose: Starlette's BaseHTTPMiddleware hides the client's disconnect from what is
 inside it.
@@ -106,6 +107,36 @@ class LastResort:
             return
         reply = respond(failure, dialect_of(scope["path"]), request_id, self._clock())
         await reply(scope, receive, send)
+
+
+class OneLength:
+    """Refuses a body that has a length and is chunked as well.
+
+    Whoever stands in front may have believed the other one (RFC 9112, section 6.1): then what
+    follows the body is a request that was smuggled past it. So the connection is closed too.
+    """
+
+    def __init__(self, app: ASGIApp, clock: Callable[[], datetime]) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Looks at no other header."""
+        if {name for name, _ in scope["headers"]} >= _LENGTHS:
+            failure = Failure(
+                400,
+                "INVALID_INPUT",
+                "Send Content-Length or Transfer-Encoding, not both.",
+                headers={"connection": "close"},
+            )
+            request_id = scope["state"]["request_id"]
+            reply = respond(failure, dialect_of(scope["path"]), request_id, self._clock())
+            await reply(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+_LENGTHS = {b"content-length", b"transfer-encoding"}
 
 
 class RawPath:
