@@ -6,12 +6,13 @@ import asyncio
 import json
 import signal
 import socket
+from collections.abc import AsyncIterator
 from contextlib import closing
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from eunoe_server.transport.http import server as http_server
@@ -166,3 +167,51 @@ async def test_a_request_that_does_not_end_is_cut_when_the_time_is_up() -> None:
         await is_asked.wait()
     assert was_cancelled
     writer.close()
+
+
+PIECE = b"x" * 65_536
+
+
+@pytest.mark.parametrize("reads", [False, True])
+async def test_who_reads_nothing_is_disconnected_and_who_reads_slowly_is_not(
+    *, reads: bool
+) -> None:
+    made = 0
+    has_ended = asyncio.Event()
+
+    async def long(request: Request) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            nonlocal made
+            try:
+                for _ in range(400):  # 25 MiB
+                    await asyncio.sleep(0)  # as a model's answer, it comes from elsewhere
+                    made += 1
+                    yield PIECE
+            finally:
+                has_ended.set()
+
+        return StreamingResponse(pieces())
+
+    app = Starlette(routes=[Route("/", long)])
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        serve_http(app, "127.0.0.1:0", write_idle_seconds=0.5) as port,
+    ):
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
+            client.connect(("127.0.0.1", port))
+            client.setblocking(False)
+            client.sendall(REQUEST)
+            received = 0
+            while not has_ended.is_set():
+                if reads:
+                    received += len(
+                        await asyncio.get_running_loop().sock_recv(client, 4 * len(PIECE))
+                    )
+                await asyncio.sleep(0.001)
+        if reads:
+            assert made == 400
+        else:
+            # What the sockets took, and a piece that waits; the rest was never made.
+            assert made < 200
+    assert received > 0 or not reads

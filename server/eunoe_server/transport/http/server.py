@@ -1,8 +1,9 @@
 """uvicorn inside our own event loop: no signal handlers, no access log, a graceful end.
 
 What uvicorn lacks is in `Connection`: a deadline for the head of a request (without one a client
-that drips a byte a second holds a socket for ever), and JSON for what cannot even be parsed as
-HTTP. Access lines are the gRPC server's: a query string may name a user and is logged nowhere.
+that drips a byte a second holds a socket for ever), one for a client that does not read what it
+asked for, and JSON for what cannot even be parsed as HTTP. Access lines are the gRPC server's: a
+query string may name a user and is logged nowhere.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import math
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any
 
 import h11
 import msgspec
@@ -34,6 +37,12 @@ class Connection(H11Protocol):
     """One client's connection."""
 
     _head_deadline: asyncio.TimerHandle | None = None
+    _reader_deadline: asyncio.TimerHandle | None = None
+    _unread_bytes = 0
+
+    def __init__(self, *args: Any, write_idle_seconds: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._write_idle_seconds = write_idle_seconds
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The head of the first request must come soon."""
@@ -48,9 +57,20 @@ class Connection(H11Protocol):
         if not self._awaits_head():
             self._cancel_deadline()
 
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write: nothing more is made until it has read."""
+        super().pause_writing()
+        self._expect_reader()
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        self._cancel_reader_deadline()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is expected any more."""
         self._cancel_deadline()
+        self._cancel_reader_deadline()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -75,6 +95,21 @@ class Connection(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
+    def _expect_reader(self) -> None:
+        self._unread_bytes = self.transport.get_write_buffer_size()
+        self._reader_deadline = self.loop.call_later(self._write_idle_seconds, self._check_reader)
+
+    def _check_reader(self) -> None:
+        if self.transport.get_write_buffer_size() < self._unread_bytes:
+            self._expect_reader()  # slow is allowed
+        else:
+            self.transport.abort()
+
+    def _cancel_reader_deadline(self) -> None:
+        if self._reader_deadline is not None:
+            self._reader_deadline.cancel()
+            self._reader_deadline = None
+
     def _awaits_head(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
@@ -97,20 +132,25 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serve_http(
-    app: ASGIApp, address: str | socket.socket, *, drain_seconds: float = 30.0
+    app: ASGIApp,
+    address: str | socket.socket,
+    *,
+    drain_seconds: float = 30.0,
+    write_idle_seconds: float = 60.0,
 ) -> AsyncIterator[int]:
     """Serves `app` at `host:port`, or on a socket bound by somebody else, and gives the port.
 
     Raises OSError when the address is taken.
 
-    On leaving, no connection is accepted any more; running requests get `drain_seconds` to end.
+    A client that reads nothing of an answer for `write_idle_seconds` is disconnected. On leaving,
+    no connection is accepted any more; running requests get `drain_seconds` to end.
     """
     listener = listen(address) if isinstance(address, str) else address
     port: int = listener.getsockname()[1]
     server = _Server(
         uvicorn.Config(
             app,
-            http=Connection,
+            http=partial(Connection, write_idle_seconds=write_idle_seconds),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             log_config=None,
