@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from eunoe_server.domain.caller import Caller, Scope
+from eunoe_server.domain.dialogue import FoundMessage
 from eunoe_server.domain.dialogue_draft import DialogueDraft
 from eunoe_server.domain.memory import FactRecord, MemoryFilter, NewMemory
 from eunoe_server.domain.memory_draft import MemoryDraft
@@ -36,7 +37,7 @@ from eunoe_server.services.dialogues import Dialogues
 from eunoe_server.services.memories import Memories
 from eunoe_server.services.messages import Messages
 from eunoe_server.services.namespaces import Namespaces
-from eunoe_server.services.search import FoundMessage, Search, SearchOutcome
+from eunoe_server.services.search import Search, SearchOutcome
 from eunoe_server.services.search_upkeep import SearchUpkeep
 from eunoe_server.stores import search as search_store
 from eunoe_server.stores.database import Database, Transaction
@@ -45,7 +46,9 @@ SPACE = "alice"
 
 
 class Watching(WordLlamaEmbedder):
-    """The real embedder, failing where a database connection is held while it works."""
+    """The real embedder as if it were far away: no database connection may be held meanwhile."""
+
+    is_local = False
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         assert_no_transaction()
@@ -424,6 +427,20 @@ async def test_a_search_finds_facts_as_they_hold_now_or_as_they_held_then(
 
 
 # -- parts that are away, and other people's -------------------------------------------------------
+
+
+async def test_an_embedder_here_finds_what_one_far_away_finds(server: Server) -> None:
+    await server.talk("chat", ["I like tea", "Ana likes coffee"])
+    here = Search(server.database, server.namespaces, WordLlamaEmbedder())
+    for query in ("What does Ana like?", "what do i like?", "Tea", "?"):
+        draft = SearchDraft(query, "message")
+        near, far = [
+            await each.search(server.caller, SPACE, draft) for each in (here, server.search)
+        ]
+        assert [(each.item, each.explanation) for each in near.results] == [
+            (each.item, each.explanation) for each in far.results
+        ]
+        assert len(near.results) == 2
 
 
 async def test_without_its_embedder_a_hybrid_search_goes_on_with_words_and_says_so(

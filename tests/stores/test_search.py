@@ -13,7 +13,7 @@ import pytest
 from eunoe_server.domain.cells import split_by_meaning
 from eunoe_server.domain.dialogue import NewDialogue
 from eunoe_server.domain.memory import NewMemory
-from eunoe_server.domain.question import Question, read_question
+from eunoe_server.domain.question import Question, asks_nothing, read_question
 from eunoe_server.domain.ranking import Candidates, rank, relevance_bar
 from eunoe_server.domain.search_entry import NewSearchEntry, SearchObject, SearchScope, Vector
 from eunoe_server.domain.tenant import Tenant
@@ -22,6 +22,7 @@ from eunoe_server.services import search_upkeep
 from eunoe_server.services.search_upkeep import SearchUpkeep
 from eunoe_server.stores import search as search_module
 from eunoe_server.stores.database import Database, Transaction
+from eunoe_server.stores.search import speakers_named
 from tests.fixtures.database import NewTenant
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -330,13 +331,19 @@ async def test_speakers_are_known_by_each_word_of_their_names(
         turn(1, "hi", dialogue_key, 0, speaker="Ana Silva"),
         turn(2, "hi", dialogue_key, 1, speaker="Ben"),
     )
-    assert await database.speakers_named(tenant, ["silva", "carl"]) == {"ana silva"}
-    assert await database.speakers_named(tenant, ["ana", "ben"]) == {"ana silva", "ben"}
-    assert await database.speakers_named(tenant, []) == frozenset()
-    assert await database.speakers_named(tenant, ["o'neill", "a\\", '"', "{x}", "'; --"]) == set()
-    assert await database.speakers_named(await new_tenant("bob"), ["ana"]) == frozenset()
-    read = await find(database, tenant, asks("What did Silva say?", "ana silva"))
-    assert read.object_keys[read.are_sought].tolist() == [1]
+    for words, found in (
+        (["silva", "carl"], {"ana silva"}),
+        (["ana", "ben"], {"ana silva", "ben"}),
+        ([], set()),
+        (["o'neill", "a\\", '"', "{x}", "%", "%(namespace_key)s", "'; --"], set()),
+    ):
+        assert set(await database.ask(tenant, speakers_named(tenant, words))) == found
+        async with database.transaction_after(tenant, speakers_named(tenant, words)) as (_, read):
+            assert set(read) == found
+    other = await new_tenant("bob")
+    assert await database.ask(other, speakers_named(other, ["ana"])) == []
+    candidates = await find(database, tenant, asks("What did Silva say?", "ana silva"))
+    assert candidates.object_keys[candidates.are_sought].tolist() == [1]
 
 
 async def test_recall_finds_what_fits_and_nothing_where_nothing_fits(
@@ -369,9 +376,9 @@ async def test_recall_finds_what_fits_and_nothing_where_nothing_fits(
     )
 
     async def recalled(text: str) -> list[int]:
-        question = asks(text)
-        if question.asks_nothing:
+        if asks_nothing(text):
             return []
+        question = asks(text)
         vector = (await embedder.embed([question.topic]))[0]
         read = await find(database, tenant, question, vector, SearchScope(), embedder.name)
         bar = relevance_bar(read.texts)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eunoe_server.domain.question import asking_share, read_question, speaker_words
+from eunoe_server.domain.question import asking_share, asks_nothing, read_question, speaker_words
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -54,12 +54,12 @@ def test_names_are_written_with_capitals_where_there_are_any() -> None:
 
 @pytest.mark.parametrize("text", ["Thanks!", "ok", "Hello, good morning", "yes please", "…", ""])
 def test_small_talk_asks_nothing(text: str) -> None:
-    assert read_question(text, NOW).asks_nothing
+    assert asks_nothing(text)
 
 
 @pytest.mark.parametrize("text", ["What?", "Thanks, and the train?", "peanuts"])
 def test_a_word_of_substance_asks_something(text: str) -> None:
-    assert not read_question(text, NOW).asks_nothing
+    assert not asks_nothing(text)
 
 
 @pytest.mark.parametrize(

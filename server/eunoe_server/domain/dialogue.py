@@ -140,6 +140,14 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundMessage:
+    """A message among those of many dialogues, and the id of its own."""
+
+    message: Message
+    dialogue_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessageOutline:
     """A stored message without what makes it long: enough to align a request with a transcript."""
 

@@ -70,8 +70,6 @@ class Question:
     #: `user`, `assistant`, or "" when nobody's turns are asked for.
     sought_role: str = ""
     periods: tuple[Period, ...] = ()
-    #: Greetings, thanks, "go on": there is nothing to look for.
-    asks_nothing: bool = False
 
 
 def read_question(text: str, now: datetime, speakers: Collection[str] = ()) -> Question:
@@ -90,8 +88,12 @@ def read_question(text: str, now: datetime, speakers: Collection[str] = ()) -> Q
         sought_speakers=named,
         sought_role=sought_role,
         periods=find_periods(text, now),
-        asks_nothing=all(word.lower() in _SMALL_TALK for word in _WORD.findall(text)),
     )
+
+
+def asks_nothing(text: str) -> bool:
+    """Whether there is nothing to look for: greetings, thanks, "go on"."""
+    return all(word.lower() in _SMALL_TALK for word in _WORD.findall(text[:_MAX_CHARACTERS]))
 
 
 def speaker_words(text: str) -> list[str]:

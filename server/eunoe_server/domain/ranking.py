@@ -149,7 +149,10 @@ def rank(
             )
         )
     ][:limit]
-    return [_ranked(candidates, row, signals[:, row]) for row in order.tolist()]
+    return [
+        _ranked(candidates, row, Explanation(*parts))
+        for row, parts in zip(order.tolist(), signals[:, order].T.tolist(), strict=True)
+    ]
 
 
 def relevance_of(score: float) -> float:
@@ -259,8 +262,7 @@ def _nearness(created_at: Floats, question: Question) -> Floats:
     return nearness
 
 
-def _ranked(candidates: Candidates, row: int, parts: Floats) -> Ranked:
-    explanation = Explanation(*(float(part) for part in parts))
+def _ranked(candidates: Candidates, row: int, explanation: Explanation) -> Ranked:
     return Ranked(
         entry_key=int(candidates.entry_keys[row]),
         object=SearchObject.MESSAGE if candidates.are_messages[row] else SearchObject.MEMORY,

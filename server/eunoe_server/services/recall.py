@@ -11,15 +11,18 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from eunoe_server.domain.notes import Note, in_order, within_budget, without_repeats
-from eunoe_server.domain.question import read_question, speaker_words
+from eunoe_server.domain.question import Question, asks_nothing
 from eunoe_server.domain.ranking import rank, relevance_bar
 from eunoe_server.domain.recalled import Quote, Recalled
-from eunoe_server.domain.search_entry import SearchScope
+from eunoe_server.domain.screening import NO_SCREEN, Screen
+from eunoe_server.domain.search_entry import SearchScope, Vector
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.domain.turn import Turn
 from eunoe_server.providers import Embedder
+from eunoe_server.services.asking import asking
 from eunoe_server.services.conversations import Found, last_user_index
 from eunoe_server.stores.database import Database
+from eunoe_server.telemetry import Stages
 
 #: A question is short; what lies behind this many characters is a document to work on.
 MAX_QUESTION_CHARACTERS = 2_000
@@ -36,6 +39,7 @@ class Recall:
         max_notes: int,
         max_tokens: int,
         min_relevance: float | None,
+        screen: Screen = NO_SCREEN,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
@@ -43,12 +47,13 @@ class Recall:
         self._max_notes = max_notes
         self._max_tokens = max_tokens
         self._min_relevance = min_relevance
+        self._screen = screen
         self._now = now
 
-    async def notes(self, found: Found, turns: Sequence[Turn]) -> tuple[Note, ...]:
+    async def notes(self, found: Found, turns: Sequence[Turn], stages: Stages) -> tuple[Note, ...]:
         """Notes in the order they were said; none when nothing fits.
 
-        Raises EmbedderUnavailable, StorageUnavailable, Overloaded.
+        Times its stage `embed`. Raises EmbedderUnavailable, StorageUnavailable, Overloaded.
         """
         last_user = last_user_index(turns)
         if found.tenant is None or last_user is None:
@@ -56,28 +61,37 @@ class Recall:
         if found.recalled is not None:
             return await self._again(found.tenant, found.recalled)
         text = turns[last_user].text[:MAX_QUESTION_CHARACTERS]
-        speakers = await self._database.speakers_named(found.tenant, speaker_words(text))
-        question = read_question(text, self._now(), speakers)
-        if question.asks_nothing:
+        if asks_nothing(text):
             return ()
-        vector = (await self._embedder.embed([question.topic]))[0]
         scope = SearchScope(
             other_than_dialogue=found.dialogue.dialogue_key if found.dialogue else None,
             own_positions=found.not_shown,
         )
-        async with self._database.transaction(found.tenant, plans_once=True) as tx:
-            candidates = await tx.search.candidates(question, vector, self._embedder.name, scope)
+
+        async def embed(question: Question) -> Vector:
+            with stages.stage("embed"):
+                vectors = await self._embedder.embed([question.topic])
+            vector: Vector = vectors[0]
+            return vector
+
+        async with asking(
+            self._database, self._embedder, found.tenant, text, self._now(), embed
+        ) as asked:
+            candidates = await asked.tx.search.candidates(
+                asked.question, asked.vector, self._embedder.name, scope
+            )
             bar = self._min_relevance
             if bar is None:
                 bar = relevance_bar(candidates.texts)
             ranked = [
                 each
                 # Some are too long for what is left of the budget, so more are looked at.
-                for each in rank(candidates, question, 2 * self._max_notes)
+                for each in rank(candidates, asked.question, 2 * self._max_notes)
                 if each.relevance >= bar
             ]
             recalled = [Recalled(each.object, each.object_key, each.relevance) for each in ranked]
-            notes = _notes(recalled, await tx.recalls.quotes(recalled))
+            quotes = await asked.tx.recalls.quotes(recalled)
+        notes = self._notes(recalled, quotes)
         return within_budget(notes, self._max_notes, self._max_tokens)
 
     async def _again(self, tenant: Tenant, recalled: Sequence[Recalled]) -> tuple[Note, ...]:
@@ -85,11 +99,13 @@ class Recall:
             return ()
         async with self._database.transaction(tenant) as tx:
             quotes = await tx.recalls.quotes(recalled)
-        return in_order(_notes(recalled, quotes))
+        return in_order(self._notes(recalled, quotes))
 
-
-def _notes(recalled: Sequence[Recalled], quotes: Sequence[Quote]) -> list[Note]:
-    relevances = {(each.object, each.object_key): each.relevance for each in recalled}
-    return without_repeats(
-        [Note(quote, relevances[quote.object, quote.object_key]) for quote in quotes]
-    )
+    def _notes(self, recalled: Sequence[Recalled], quotes: Sequence[Quote]) -> list[Note]:
+        relevances = {(each.object, each.object_key): each.relevance for each in recalled}
+        return without_repeats(
+            [
+                Note(self._screen.quote(quote), relevances[quote.object, quote.object_key])
+                for quote in quotes
+            ]
+        )

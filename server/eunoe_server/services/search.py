@@ -17,10 +17,10 @@ from types import MappingProxyType
 import structlog
 
 from eunoe_server.domain.caller import Caller
-from eunoe_server.domain.dialogue import Dialogue, Message
+from eunoe_server.domain.dialogue import FoundMessage
 from eunoe_server.domain.limits import can_be_id
 from eunoe_server.domain.memory import ALL_MEMORIES, Memory
-from eunoe_server.domain.question import Question, read_question, speaker_words
+from eunoe_server.domain.question import Question
 from eunoe_server.domain.ranking import (
     HYBRID,
     VECTORS_ONLY,
@@ -37,11 +37,14 @@ from eunoe_server.domain.search_filter import ANYTHING, NO_TAGS
 from eunoe_server.domain.search_request import Found, Mode, OrderBy, SearchDraft, SearchRequest
 from eunoe_server.domain.time_phrase import EVER
 from eunoe_server.domain.turn import storable_text
+from eunoe_server.domain.usage import Usage
 from eunoe_server.errors import DialogueNotFound, EmbedderUnavailable
 from eunoe_server.providers import Embedder
+from eunoe_server.services.asking import Asked, asking
 from eunoe_server.services.dialogue_scope import existing
 from eunoe_server.services.dialogues import DialogueView
 from eunoe_server.services.namespaces import Namespaces
+from eunoe_server.services.usage import count
 from eunoe_server.stores.database import Database, Transaction
 
 log = structlog.get_logger()
@@ -52,14 +55,6 @@ WEIGHTS: Mapping[Mode, Weights] = MappingProxyType(
 )
 #: Messages that are shown with a dialogue that was found.
 MAX_MATCHES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class FoundMessage:
-    """A message, and whose it is."""
-
-    message: Message
-    dialogue: Dialogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,37 +104,43 @@ class Search:
         """
         name = caller.namespace_for(namespace)
         request = draft.accepted(self._now())
+        count(name, Usage(searches=1))
         tenant = await self._namespaces.find(caller.project_id, name)
         if tenant is None:
             if request.dialogue_id is not None:
                 raise DialogueNotFound
             return SearchOutcome((), request, name)
         text = storable_text(request.query)
-        speakers = await self._database.speakers_named(tenant, speaker_words(text))
-        question = read_question(text, request.asked_at, speakers)
-        vector, request = await self._embedded(question, request)
-        async with self._database.transaction(tenant, plans_once=True) as tx:
-            scope = await _scope(tx, request)
-            asked = _Asked(tx, question, vector, self._embedder.name, request)
+        mode = request.mode
+
+        async def embed(question: Question) -> Vector | None:
+            nonlocal mode
+            vector, mode = await self._embedded(question, request.mode)
+            return vector
+
+        async with asking(
+            self._database, self._embedder, tenant, text, request.asked_at, embed
+        ) as asked:
+            request = replace(request, mode=mode)
+            scope = await _scope(asked.tx, request)
+            search = _Search(asked, self._embedder.name, request)
             if request.object is Found.DIALOGUE:
-                results = await asked.dialogues(scope)
+                results = await search.dialogues(scope)
             else:
-                results = await asked.texts(scope)
+                results = await search.texts(scope)
         return SearchOutcome(_in_order(results, request), request, name)
 
-    async def _embedded(
-        self, question: Question, request: SearchRequest
-    ) -> tuple[Vector | None, SearchRequest]:
+    async def _embedded(self, question: Question, mode: Mode) -> tuple[Vector | None, Mode]:
         """The question's vector, unless there shall be none or, in mode hybrid, can be none."""
-        if request.mode is Mode.WORDS:
-            return None, request
+        if mode is Mode.WORDS:
+            return None, mode
         try:
-            return (await self._embedder.embed([question.topic]))[0], request
+            return (await self._embedder.embed([question.topic]))[0], mode
         except EmbedderUnavailable:
-            if request.mode is Mode.VECTOR:
+            if mode is Mode.VECTOR:
                 raise
             log.warning("searched by words alone", embedder=self._embedder.name)
-            return None, replace(request, mode=Mode.WORDS)
+            return None, Mode.WORDS
 
 
 async def _scope(tx: Transaction, request: SearchRequest) -> SearchScope:
@@ -183,12 +184,10 @@ async def _scope(tx: Transaction, request: SearchRequest) -> SearchScope:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question, in a transaction."""
+class _Search:
+    """What a question finds."""
 
-    tx: Transaction
-    question: Question
-    vector: Vector | None
+    asked: Asked
     embedder: str
     request: SearchRequest
 
@@ -217,57 +216,52 @@ class _Asked:
             if is_whole or not found or len(matches) >= self.request.limit:
                 break
             if others is None:
-                others = await self.tx.narrowing.dialogue_keys(ANYTHING, NO_TAGS, None)
+                others = await self.asked.tx.narrowing.dialogue_keys(ANYTHING, NO_TAGS, None)
             others = [key for key in others if key not in matches]
         best = sorted(matches.items(), key=lambda item: -item[1][0].relevance)
         return await self._shown_dialogues(best[: self.request.limit])
 
     async def _candidates(self, scope: SearchScope) -> Candidates:
-        return await self.tx.search.candidates(self.question, self.vector, self.embedder, scope)
+        return await self.asked.tx.search.candidates(
+            self.asked.question, self.asked.vector, self.embedder, scope
+        )
 
     def _ranked(self, candidates: Candidates, limit: int) -> Sequence[Ranked]:
-        ranked = rank(candidates, self.question, limit, WEIGHTS[self.request.mode])
+        ranked = rank(candidates, self.asked.question, limit, WEIGHTS[self.request.mode])
         return [each for each in ranked if each.relevance >= self.request.min_relevance]
 
     async def _shown(self, ranked: Sequence[Ranked]) -> Sequence[SearchResult]:
-        """The things themselves. One that was deleted this very moment is left out."""
-        keys = {
-            kind: [each.object_key for each in ranked if each.object is kind]
-            for kind in SearchObject
-        }
-        items: dict[tuple[SearchObject, int], Memory | FoundMessage] = {}
-        if keys[SearchObject.MEMORY]:
-            for memory in await self.tx.memories.get_many(keys[SearchObject.MEMORY]):
-                items[SearchObject.MEMORY, memory.memory_key] = memory
-        if keys[SearchObject.MESSAGE]:
-            messages = await self.tx.messages.get_many(keys[SearchObject.MESSAGE])
-            dialogues = await self.tx.dialogues.get_many(
-                list({message.dialogue_key for message in messages})
-            )
-            by_key = {dialogue.dialogue_key: dialogue for dialogue in dialogues}
-            for message in messages:
-                if dialogue := by_key.get(message.dialogue_key):
-                    items[SearchObject.MESSAGE, message.message_key] = FoundMessage(
-                        message, dialogue
-                    )
+        """The things themselves. What was deleted this very moment is left out."""
+        keys = [each.object_key for each in ranked]
+        if not keys:
+            return []
+        items: dict[int, Memory | FoundMessage]
+        if self.request.object is Found.MEMORY:
+            memories = await self.asked.tx.memories.get_many(keys)
+            items = {memory.memory_key: memory for memory in memories}
+        else:
+            messages = await self.asked.tx.messages.found(keys)
+            items = {found.message.message_key: found for found in messages}
         return [
             SearchResult(item, each.relevance, each.explanation)
             for each in ranked
-            if (item := items.get((each.object, each.object_key)))
+            if (item := items.get(each.object_key))
         ]
 
     async def _shown_dialogues(
         self, best: Sequence[tuple[int, Sequence[Ranked]]]
     ) -> Sequence[SearchResult]:
-        found = await self._shown([each for _, ranked in best for each in ranked])
+        dialogues = {
+            each.dialogue_key: each
+            for each in await self.asked.tx.dialogues.get_many([key for key, _ in best])
+        }
+        threads = await self.asked.tx.dialogues.count_threads(
+            [each.id for each in dialogues.values()]
+        )
         matches: dict[int, list[SearchResult]] = {}
-        dialogues: dict[int, Dialogue] = {}
-        for result in found:
+        for result in await self._shown([each for _, ranked in best for each in ranked]):
             if isinstance(result.item, FoundMessage):
-                dialogue = result.item.dialogue
-                dialogues[dialogue.dialogue_key] = dialogue
-                matches.setdefault(dialogue.dialogue_key, []).append(result)
-        threads = await self.tx.dialogues.count_threads([each.id for each in dialogues.values()])
+                matches.setdefault(result.item.message.dialogue_key, []).append(result)
         return [
             replace(
                 shown[0],
@@ -275,6 +269,7 @@ class _Asked:
                 matches=shown,
             )
             for key, shown in matches.items()
+            if key in dialogues
         ]
 
 

@@ -7,7 +7,9 @@ save that round trip and cost more time than it saves (0.36 ms against 0.30 ms f
 distributed database. As the role is set there as well, nothing depends on the session, and a
 pooler between us and Postgres does no harm.
 
-Reads are cancelled with their caller, writes are not (`run`). No connection is held while
+Reads are cancelled with their caller, writes are not (`run`); both end when their time is up, also
+when the database does not answer (`time_limit`). While it is known to be gone, calls fail at once
+instead of each waiting for it. No connection is held while
 something slow happens; `domain.open_transaction` says so to providers.
 
 It refuses to hand out a connection without a transaction.
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -27,16 +30,21 @@ from pgvector.psycopg import register_vector_async
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
+from psycopg.rows import kwargs_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from eunoe_server.domain.api_key import ApiKey
+from eunoe_server.domain.deadline import seconds_left
+from eunoe_server.domain.idempotency import RequestKey, current_claim
 from eunoe_server.domain.open_transaction import marked_open
 from eunoe_server.domain.tenant import Tenant
-from eunoe_server.errors import StorageUnavailable
+from eunoe_server.errors import IdempotencyInProgress, StorageUnavailable
+from eunoe_server.stores.audit import Audit
 from eunoe_server.stores.commits import Commits
 from eunoe_server.stores.dialogues import Dialogues
 from eunoe_server.stores.driver_errors import RETRY_SECONDS, LostRace, translated_errors
 from eunoe_server.stores.facts import Facts
+from eunoe_server.stores.idempotency import FoundClaim, Idempotency, claim_of
 from eunoe_server.stores.keys import Keys
 from eunoe_server.stores.memories import Memories
 from eunoe_server.stores.messages import Messages
@@ -46,9 +54,14 @@ from eunoe_server.stores.projects import Projects
 from eunoe_server.stores.readiness import Probe, Readiness
 from eunoe_server.stores.recalls import Recalls
 from eunoe_server.stores.responses import Responses
-from eunoe_server.stores.search import Search, speakers_statement
+from eunoe_server.stores.retention import Retention
+from eunoe_server.stores.search import Search
 from eunoe_server.stores.sessions import Sessions
 from eunoe_server.stores.shield import shielded
+from eunoe_server.stores.store import Read
+from eunoe_server.stores.time_limit import TimeLimit
+from eunoe_server.stores.usage import UsageSums
+from eunoe_server.tracing import client_span
 
 T = TypeVar("T")
 
@@ -62,8 +75,15 @@ CONNECTION_DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
+#: What a span says of a transaction; never its statements, in which values may stand.
+_SPAN = {"db.system.name": "postgresql"}
 #: How often a write is tried that others keep getting in the way of.
 RUN_ATTEMPTS = 6
+#: A transaction gives up so long before its deadline, so that its caller can still be told. Who
+#: waits for less than a few times that hears it from its own clock.
+NOTICE_SECONDS = 0.6
+#: Without an answer for so long, and with two probes in vain, nobody is sent to the database.
+SILENCE_SECONDS = 2.0
 #: A process that stands still must not keep others from its rows.
 IDLE_IN_TRANSACTION_SECONDS = 30
 
@@ -75,9 +95,11 @@ class Transaction:
     """The stores, on one connection, for one tenant."""
 
     __slots__ = (
+        "audit",
         "commits",
         "dialogues",
         "facts",
+        "idempotency",
         "keys",
         "memories",
         "messages",
@@ -85,8 +107,10 @@ class Transaction:
         "narrowing",
         "recalls",
         "responses",
+        "retention",
         "search",
         "sessions",
+        "usage",
     )
 
     def __init__(self, connection: AsyncConnection[Any], tenant: Tenant | None) -> None:
@@ -102,6 +126,10 @@ class Transaction:
         self.narrowing = Narrowing(connection, tenant)
         self.recalls = Recalls(connection, tenant)
         self.responses = Responses(connection, tenant)
+        self.usage = UsageSums(connection, tenant)
+        self.retention = Retention(connection, tenant)
+        self.audit = Audit(connection, tenant)
+        self.idempotency = Idempotency(connection, tenant)
 
 
 class Database:
@@ -123,6 +151,7 @@ class Database:
         self._max_connections = max_connections
         self._jitter = jitter
         self._probe = Probe(conninfo)
+        self._answered_at = 0.0
         self._pool = AsyncConnectionPool(
             conninfo,
             open=False,
@@ -173,41 +202,60 @@ class Database:
         beginning = _beginning(tenant, seconds)
         if plans_once:
             beginning += _PLANS_ONCE
-        async with self._open(beginning) as connection:
+        async with self._open(beginning, longest_seconds=seconds) as (connection, _):
             yield Transaction(connection, tenant)
 
-    async def speakers_named(self, tenant: Tenant, words: Sequence[str]) -> frozenset[str]:
-        """The speakers of a namespace that bear one of these lower-case words in their names.
+    @asynccontextmanager
+    async def transaction_after(
+        self, tenant: Tenant, read: Read[T]
+    ) -> AsyncIterator[tuple[Transaction, Sequence[T]]]:
+        """As `transaction` with `plans_once`, and what `read` finds as it begins.
 
-        A transaction of its own in one round trip: every search begins with it, and three would
-        cost more than all its look-ups.
+        One round trip for both: what a search looks up first is so small that a transaction of its
+        own would cost more than all look-ups.
         """
-        if not words:
-            return frozenset()
-        whole = b"; ".join(
-            (
-                _beginning(tenant, self._statement_timeout_seconds),
-                speakers_statement(tenant, words),
-                b"commit",
-            )
-        )
-        with translated_errors(), marked_open():
-            connection, cursor = await self._begin(whole)
-            try:
-                while cursor.description is None:
-                    cursor.nextset()
-                return frozenset([speaker async for (speaker,) in cursor])
-            finally:
-                await self._pool.putconn(connection)
+        beginning = _beginning(tenant, self._statement_timeout_seconds) + _PLANS_ONCE
+        whole = beginning + b"; " + read.statement
+        async with self._open(whole, read.make) as (connection, cursor):
+            yield Transaction(connection, tenant), await read.rows(cursor)
 
-    async def run(self, tenant: Tenant | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def ask(self, tenant: Tenant | None, read: Read[T]) -> Sequence[T]:
+        """What one statement reads, in a transaction of its own and in one round trip."""
+        whole = b"; ".join(
+            (_beginning(tenant, self._statement_timeout_seconds), read.statement, b"commit")
+        )
+        with translated_errors(), marked_open(), client_span("transaction", _SPAN):
+            connection, cursor, limit = await self._begin(whole, read.make)
+            try:
+                return await read.rows(cursor)
+            finally:
+                await self._give_back(connection, limit)
+
+    async def find_claim(self, key: RequestKey, kept_seconds: float) -> FoundClaim | None:
+        """The claim of an idempotency key; every keyed write looks for it.
+
+        Raises StorageUnavailable, Overloaded.
+        """
+        found = await self.ask(None, claim_of(key, kept_seconds))
+        return found[0] if found else None
+
+    async def run(
+        self,
+        tenant: Tenant | None,
+        work: Callable[[Transaction], Awaitable[T]],
+        again: Callable[[Transaction], Awaitable[T]] | None = None,
+    ) -> T:
         """The result of `work`, once it is committed. For everything that writes.
 
         Not cancelled with the caller: what was begun is finished, then the cancellation goes on.
         Begun again when another transaction got in its way, so `work` does nothing but database
         work. Raises Overloaded when that goes on and on.
+
+        With `again` this is what the call is about: under an idempotency key `work` is done once,
+        and a repeat gets what `again` reads. Raises IdempotencyInProgress when another server has
+        done it since the key was looked up.
         """
-        return await shielded(self._run(tenant, work))
+        return await shielded(self._run(tenant, work if again is None else _once(work, again)))
 
     async def _run(self, tenant: Tenant | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
         for attempt in range(1, RUN_ATTEMPTS + 1):
@@ -222,7 +270,7 @@ class Database:
 
     async def find_key(self, key_id: str) -> ApiKey | None:
         """The key of this id, of whatever project: nobody's tenant is known before."""
-        async with self._open(_beginning(None, self._statement_timeout_seconds)) as connection:
+        async with self._open(_beginning(None, self._statement_timeout_seconds)) as (connection, _):
             await _name(connection, "eunoe.key_id", key_id)
             return await Keys(connection, None).get(key_id)
 
@@ -231,7 +279,7 @@ class Database:
         return await shielded(self._open_project(name, create=create))
 
     async def _open_project(self, name: str, *, create: bool) -> int | None:
-        async with self._open(_beginning(None, self._statement_timeout_seconds)) as connection:
+        async with self._open(_beginning(None, self._statement_timeout_seconds)) as (connection, _):
             await _name(connection, "eunoe.project_name", name)
             return await Projects(connection, None).resolve(name, create=create)
 
@@ -244,53 +292,116 @@ class Database:
         return self._pool.get_stats()
 
     @asynccontextmanager
-    async def _open(self, beginning: bytes) -> AsyncIterator[AsyncConnection[Any]]:
-        with translated_errors(), marked_open():
-            connection, _ = await self._begin(beginning)
+    async def _open(
+        self,
+        beginning: bytes,
+        make: Callable[..., Any] = dict,
+        *,
+        longest_seconds: float | None = None,
+    ) -> AsyncIterator[tuple[AsyncConnection[Any], AsyncCursor[Any]]]:
+        with translated_errors(), marked_open(), client_span("transaction", _SPAN):
+            connection, cursor, limit = await self._begin(
+                beginning, make, longest_seconds=longest_seconds
+            )
             try:
-                yield connection
+                yield connection, cursor
                 await connection.execute("commit")
             except BaseException:
                 await shielded(_undo(connection))
                 raise
             finally:
-                await self._pool.putconn(connection)
+                await self._give_back(connection, limit)
 
-    async def _begin(self, beginning: bytes) -> tuple[AsyncConnection[Any], AsyncCursor[Any]]:
-        """A connection that has executed `beginning`, and its results.
+    async def _begin(
+        self,
+        beginning: bytes,
+        make: Callable[..., Any] = dict,
+        *,
+        longest_seconds: float | None = None,
+    ) -> tuple[AsyncConnection[Any], AsyncCursor[Any], TimeLimit]:
+        """A connection that has executed `beginning`, its results, and when it has to be done.
 
         One that has died meanwhile is replaced, not handed out. That costs nothing, where a check
         of each connection would cost a round trip.
         """
         for _ in range(self._max_connections + 1):
             connection = await self._acquire()
+            limit = TimeLimit(connection, self._seconds_allowed(longest_seconds))
             try:
-                cursor = await connection.execute(beginning)
+                cursor = connection.cursor(row_factory=kwargs_row(make))
+                await cursor.execute(beginning)
             except psycopg.OperationalError:
-                is_dead = connection.closed
-                await self._pool.putconn(connection)
+                is_dead = connection.closed and not limit.was_reached
+                await self._give_back(connection, limit)
                 if not is_dead:
                     raise
             except BaseException:
                 await shielded(_undo(connection))
-                await self._pool.putconn(connection)
+                await self._give_back(connection, limit)
                 raise
             else:
-                return connection, cursor
+                self._answered_at = time.monotonic()
+                return connection, cursor, limit
         raise StorageUnavailable(retry_after_seconds=RETRY_SECONDS)
 
     async def _acquire(self) -> AsyncConnection[Any]:
+        if self._probe.is_in_vain and time.monotonic() - self._answered_at > SILENCE_SECONDS:
+            raise StorageUnavailable(retry_after_seconds=RETRY_SECONDS)
         failures = self._connection_failures()
         try:
-            return await self._pool.getconn()
+            return await self._pool.getconn(min(self._pool.timeout, self._seconds_allowed()))
         except PoolTimeout:
             # Nobody got a connection: were all in use, or could none be made?
             if self._connection_failures() > failures:
                 raise StorageUnavailable(retry_after_seconds=RETRY_SECONDS) from None
             raise
 
+    async def _give_back(self, connection: AsyncConnection[Any], limit: TimeLimit) -> None:
+        try:
+            await limit.lift()
+        finally:
+            await self._pool.putconn(connection)
+
+    def _seconds_allowed(self, longest_seconds: float | None = None) -> float:
+        """How long a transaction that begins now may take: as long as a statement, or less.
+
+        Raises StorageUnavailable when its time is up.
+        """
+        longest, left = longest_seconds or self._statement_timeout_seconds, seconds_left()
+        if left is None:
+            return longest
+        if left == 0:
+            raise StorageUnavailable(
+                "The database took too long. Try again.", retry_after_seconds=RETRY_SECONDS
+            )
+        return min(longest, left - NOTICE_SECONDS if left > 2.5 * NOTICE_SECONDS else left)
+
     def _connection_failures(self) -> int:
         return self._pool.get_stats().get("connections_errors", 0)
+
+
+async def nothing_more(tx: Transaction) -> None:
+    """What the repeat of a deletion does."""
+    del tx
+
+
+def _once(
+    work: Callable[[Transaction], Awaitable[T]], again: Callable[[Transaction], Awaitable[T]]
+) -> Callable[[Transaction], Awaitable[T]]:
+    """`work` with its claim, or `again` if the call repeats one that was done."""
+    claim = current_claim()
+    if claim is None:
+        return work
+    if claim.is_done:
+        return again
+
+    async def claimed(tx: Transaction) -> T:
+        # First of all, so that of two at once one waits before it has done anything.
+        if not await tx.idempotency.take(claim):
+            raise IdempotencyInProgress(retry_after_seconds=RETRY_SECONDS)
+        return await work(tx)
+
+    return claimed
 
 
 def _beginning(tenant: Tenant | None, timeout_seconds: float) -> bytes:

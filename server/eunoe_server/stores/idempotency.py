@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from psycopg.sql import SQL, Literal
-
 from eunoe_server.domain.idempotency import Claim, KeptAnswer, RequestKey, current_claim
 from eunoe_server.stores.queries import load_queries
-from eunoe_server.stores.store import Store
+from eunoe_server.stores.store import Read, Store, read
 
 _SQL = load_queries("idempotency")
 
@@ -123,17 +121,16 @@ class Idempotency(Store):
         await self._execute(_SQL["forget"], claim_project_id=project_id, digest=digest)
 
 
-def find_statement(key: RequestKey, kept_seconds: float) -> bytes:
-    """Asks for a claim; its columns are those of FoundClaim.
-
-    Without parameters it can share a round trip with the beginning and the end of a transaction.
-    """
-    block = SQL(_SQL["find"]).format(
-        kept_seconds=Literal(kept_seconds),
-        project_id=Literal(key.project_id),
-        digest=Literal(key.digest.hex()),
+def claim_of(key: RequestKey, kept_seconds: float) -> Read[FoundClaim]:
+    """The claim of an idempotency key."""
+    return read(
+        _SQL["find"],
+        FoundClaim,
+        None,
+        kept_seconds=kept_seconds,
+        claim_project_id=key.project_id,
+        digest=key.digest,
     )
-    return block.as_bytes().rstrip(b"; \n")
 
 
 def _named(key: RequestKey) -> dict[str, object]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from eunoe_server.domain.dialogue import (
     Dialogue,
+    FoundMessage,
     Message,
     MessageFilter,
     MessageOutline,
@@ -102,6 +103,10 @@ class Messages(Store):
     async def get_many(self, message_keys: Sequence[int]) -> Sequence[Message]:
         """The messages of these keys, of whatever dialogue, in no order."""
         return await self._all(_SQL["get_many"], _message, message_keys=list(message_keys))
+
+    async def found(self, message_keys: Sequence[int]) -> Sequence[FoundMessage]:
+        """The same, each with the id of its dialogue."""
+        return await self._all(_SQL["found"], _found, message_keys=list(message_keys))
 
     async def supersede(self, dialogue_key: int, positions: Sequence[int]) -> None:
         """The messages at these positions no longer hold: another branch took their place."""
@@ -221,6 +226,10 @@ def _stored(dialogue_key: int, new: NewMessage, added: _Added) -> Message:
         superseded_at=None,
         committed_at=None,
     )
+
+
+def _found(*, dialogue_id: str, **columns: Any) -> FoundMessage:
+    return FoundMessage(_message(**columns), dialogue_id)
 
 
 def _message(*, tags: list[str], tool_call_ids: list[str], **columns: Any) -> Message:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from pgvector import HalfVector
-from psycopg.sql import SQL, Literal
 
 from eunoe_server.domain.question import Question, asking_share
 from eunoe_server.domain.ranking import Candidates
@@ -32,13 +31,9 @@ from eunoe_server.domain.search_entry import (
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.stores.queries import load_queries
 from eunoe_server.stores.search_cells import SearchCells
-from eunoe_server.stores.store import Store
+from eunoe_server.stores.store import Read, Store, read
 
 _SQL = load_queries("search")
-#: The same statement over entries that are named, instead of those of cell 0.
-_NAMED_ENTRIES = _SQL["candidates"].replace(
-    "cell = 0", "cell > 0 and entry_key = any(%(entry_keys)s::bigint [])"
-)
 _NAME_PART = re.compile(r"\w+")
 
 #: Up to this many texts a namespace is read whole: 2 to 3 microseconds a text.
@@ -55,7 +50,7 @@ TEXTS_WITH_WORDS = 1_500
 MOST_NEAR = 100
 MOST_SPOKEN = 300
 
-#: One packed row, as the block `candidates` writes it.
+#: One packed row, as the block `packed` writes it.
 _ROW = np.dtype(
     [
         ("entry_key", ">i8"),
@@ -240,31 +235,32 @@ class Search(Store):
             "include_uncommitted": scope.include_uncommitted,
             "include_superseded": scope.include_superseded,
         }
-        (found,) = await self._all(_SQL["candidates"], _Packed, **asked)
+        (found,) = await self._all(_SQL["candidates"], _Whole, **asked)
         if not found.is_large:
             return _unpacked(found.packed, found.words)
-        to_read = await self._to_read(asked, TEXTS_TO_READ, limit)
-        if to_read.found < limit:
+        part = await self._part(asked, TEXTS_TO_READ, limit)
+        if part.found < limit:
             # The scope leaves few texts, and they may be anywhere.
-            to_read = await self._to_read(asked, EVERYTHING, limit)
-        (named,) = await self._all(_NAMED_ENTRIES, _Packed, **asked, entry_keys=to_read.entry_keys)
-        return _unpacked(found.packed + named.packed, found.words, to_read)
+            part = await self._part(asked, EVERYTHING, limit)
+        return _unpacked(found.packed + part.packed, found.words, part)
 
-    async def _to_read(self, asked: dict[str, object], texts_to_read: int, limit: int) -> _ToRead:
-        (to_read,) = await self._all(
-            _SQL["entries_to_read"],
-            _ToRead,
+    async def _part(self, asked: dict[str, object], texts_to_read: int, limit: int) -> _Part:
+        (part,) = await self._all(
+            _SQL["candidates_of_cells"],
+            _Part,
             **asked,
             texts_to_read=texts_to_read,
             texts_with_words=TEXTS_WITH_WORDS,
             most_near=max(MOST_NEAR, limit),
             most_spoken=MOST_SPOKEN,
         )
-        return to_read
+        return part
 
 
 @dataclass(frozen=True, slots=True)
-class _Packed:
+class _Whole:
+    """All of a namespace; of a large one what lies in no cell yet."""
+
     #: How many different words the question has.
     words: int
     is_large: bool
@@ -272,10 +268,10 @@ class _Packed:
 
 
 @dataclass(frozen=True, slots=True)
-class _ToRead:
+class _Part:
     """What of a large namespace is worth reading."""
 
-    entry_keys: list[int]
+    packed: bytes
     #: How many of them may be results; the others surround those.
     found: int
     #: How many texts there are, roughly.
@@ -284,15 +280,15 @@ class _ToRead:
     frequencies: list[float]
 
 
-def _unpacked(packed: bytes, words: int, read: _ToRead | None = None) -> Candidates:
+def _unpacked(packed: bytes, words: int, part: _Part | None = None) -> Candidates:
     rows = np.frombuffer(packed, _ROW)
     bits = rows["word_bits"].astype(np.int64)
-    if read is None:
+    if part is None:
         texts = len(rows)
         frequencies = ((bits[:, None] >> np.arange(words)) & 1).sum(axis=0).astype(float)
     else:
-        texts = max(read.texts, len(rows))
-        frequencies = np.array(read.frequencies)
+        texts = max(part.texts, len(rows))
+        frequencies = np.array(part.frequencies)
     return Candidates(
         entry_keys=rows["entry_key"].astype(np.int64),
         are_messages=rows["is_message"],
@@ -311,17 +307,13 @@ def _unpacked(packed: bytes, words: int, read: _ToRead | None = None) -> Candida
     )
 
 
-def speakers_statement(tenant: Tenant, words: Sequence[str]) -> bytes:
-    """Asks for the speakers of a namespace that bear one of these lower-case words in their names.
+def speakers_named(tenant: Tenant, words: Sequence[str]) -> Read[str]:
+    """The speakers of a namespace that bear one of these lower-case words in their names."""
+    return read(_SQL["speakers_named"], _speaker, tenant, words=list(words))
 
-    Without parameters it can share a round trip with the beginning and the end of a transaction.
-    """
-    block = SQL(_SQL["speakers_named"]).format(
-        namespace_key=Literal(tenant.namespace_key),
-        project_id=Literal(tenant.project_id),
-        words=Literal(list(words)),
-    )
-    return block.as_bytes().rstrip(b"; \n")
+
+def _speaker(speaker: str) -> str:
+    return speaker
 
 
 def _listed(keys: Sequence[int] | None) -> list[int] | None:

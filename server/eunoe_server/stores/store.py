@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, LiteralString, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, LiteralString, TypeVar
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import kwargs_row
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL, Composed, Literal
 
 from eunoe_server.domain.page import Page, Place
 from eunoe_server.domain.tenant import Tenant
@@ -17,6 +18,34 @@ Row = TypeVar("Row")
 #: How a page's block is completed: `{follows}` and `{direction}`.
 NEWEST_FIRST = {"follows": SQL("<"), "direction": SQL("desc")}
 OLDEST_FIRST = {"follows": SQL(">"), "direction": SQL("asc")}
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[Row]):
+    """A statement that reads, with its values in it, and what becomes of its rows.
+
+    Without parameters it can share a round trip with the beginning and the end of a transaction:
+    for look-ups so small that three trips would cost more than what they find.
+    """
+
+    statement: bytes
+    make: Callable[..., Row]
+
+    async def rows(self, cursor: AsyncCursor[Row]) -> list[Row]:
+        """What it has read, among the results of the statements that were sent with it."""
+        while cursor.description is None:
+            cursor.nextset()
+        return await cursor.fetchall()
+
+
+def read(
+    block: LiteralString, make: Callable[..., Row], tenant: Tenant | None, **values: object
+) -> Read[Row]:
+    """A named block with its `%(value)s` filled in, the tenant's two keys among them."""
+    if tenant is not None:
+        values |= {"project_id": tenant.project_id, "namespace_key": tenant.namespace_key}
+    bound = {name: Literal(value).as_string() for name, value in values.items()}
+    return Read((block % bound).rstrip(";").encode(), make)
 
 
 class Store:

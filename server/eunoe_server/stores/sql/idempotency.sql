@@ -6,9 +6,9 @@ select
     namespace_key,
     lease_token is null as is_done,
     lease_token is not null and lease_until > now() as is_running,
-    claimed_at <= now() - make_interval(secs => {kept_seconds}) as is_expired
+    claimed_at <= now() - make_interval(secs => %(kept_seconds)s) as is_expired
 from request_claims
-where project_id = {project_id} and digest = decode({digest}, 'hex');
+where project_id = %(claim_project_id)s and digest = %(digest)s;
 
 -- take --
 insert into request_claims (project_id, digest, request_digest, seed)

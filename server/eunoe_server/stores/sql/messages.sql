@@ -104,6 +104,20 @@ where
     and dialogue_key = %(dialogue_key)s and id = any(%(ids)s)
 order by array_position(%(ids)s::text[], id);
 
+-- found --
+select
+    m.message_key, m.dialogue_key, m.position, m.id, m.role, m.name, m.body, m.text, m.digest,
+    m.chain, m.token_estimate, m.tool_call_ids, m.finish_reason, m.is_interrupted, m.tags,
+    m.metadata, m.created_at, m.modified_at, m.superseded_at, m.committed_at, d.id as dialogue_id
+from messages as m
+inner join dialogues as d
+    on
+        d.namespace_key = %(namespace_key)s and d.project_id = %(project_id)s
+        and m.dialogue_key = d.dialogue_key
+where
+    m.namespace_key = %(namespace_key)s and m.project_id = %(project_id)s
+    and m.message_key = any(%(message_keys)s);
+
 -- outline --
 -- The text of an interrupted message may be longer or shorter than what the client saw of it.
 select

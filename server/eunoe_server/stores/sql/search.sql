@@ -70,8 +70,8 @@ on conflict do nothing;
 
 -- speakers_named --
 select distinct speaker from speakers
-where namespace_key = {namespace_key} and project_id = {project_id}
-and word = any({words}::text []);
+where namespace_key = %(namespace_key)s and project_id = %(project_id)s
+and word = any(%(words)s::text []);
 
 -- forget_speakers --
 -- Of whom nothing is left that could be found.
@@ -183,90 +183,100 @@ select exists (
 -- count_vectors --
 select * from texts_by_embedder();
 
--- candidates --
--- Every entry of cell 0, that is of the namespace unless it is large, packed: rows of a fixed width in one value are read by numpy in
--- microseconds, where a thousand rows of a dozen columns would take milliseconds.
-with words as materialized (
-    -- Of a long text the longest words: rare words are long.
+-- {is_in_scope} --
+is_in_scope(
+    entry, %(objects)s::text [], %(tags_any)s::text [], %(tags_all)s::text [],
+    %(tags_none)s::text [], %(created_from)s::timestamptz, %(created_before)s::timestamptz,
+    %(metadata_condition)s::jsonpath, %(metadata_values)s::jsonb, %(own_dialogue_key)s::bigint,
+    %(own_positions)s::integer [], %(include_uncommitted)s::boolean
+)
+and (
+    %(dialogue_keys)s::bigint [] is null
+    or (entry.dialogue_key in (select unnest(%(dialogue_keys)s::bigint []))) is true
+)
+and (
+    %(object_keys)s::bigint [] is null
+    or entry.object_key in (select unnest(%(object_keys)s::bigint []))
+)
+
+-- {packed_columns} --
+-- What the ranking asks of an entry.
+entry.entry_key, entry.object = 'message' as is_message, entry.object_key,
+coalesce(entry.dialogue_key, 0) as dialogue_key, coalesce(entry.position, 0) as position,
+similarity_to(entry, %(embedder)s::text, %(vector)s::halfvec) as similarity,
+case when entry.terms @@ any_word then word_bits(entry.terms, word_queries) else 0 end as word_bits,
+entry.word_count, entry.asking_share,
+entry.role = %(sought_role)s or entry.speaker = any(%(sought_speakers)s::text []) as is_sought,
+date_part('epoch', entry.created_at) as created_at,
+{is_in_scope} as is_wanted
+
+-- {packed} --
+-- Rows of a fixed width in one value are read by numpy in microseconds, where a thousand rows of a
+-- dozen columns would take milliseconds.
+coalesce(
+    string_agg(
+        int8send(entry_key) || boolsend(is_message) || int8send(object_key)
+        || int8send(dialogue_key) || int4send(position) || float8send(similarity)
+        || int4send(word_bits) || int4send(word_count) || float4send(asking_share)
+        || boolsend(is_sought) || float8send(created_at) || boolsend(is_wanted),
+        ''
+    ),
+    ''
+)
+
+-- {words} --
+-- Of a long text the longest words: rare words are long.
+select lexeme, number
+from unnest(tsvector_to_array(to_tsvector('english', %(text)s::text)))
+with ordinality as lexemes (lexeme, number)
+order by length(lexeme) desc, number
+limit 24
+
+-- {asked} --
+select
+    string_agg(quoted, ' | ' order by number)::tsquery as any_word,
+    array_agg(quoted::tsquery order by number) as word_queries,
+    count(*)::integer as words
+from (
     select
         number,
         '''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''' as quoted
-    from unnest(tsvector_to_array(to_tsvector('english', %(text)s::text)))
-    with ordinality as lexemes (lexeme, number)
-    order by length(lexeme) desc, number
-    limit 24
-),
+    from ({words}) as longest
+) as words
 
-asked as materialized (
-    select
-        string_agg(quoted, ' | ' order by number)::tsquery as any_word,
-        array_agg(quoted::tsquery order by number) as words
-    from words
-),
+-- candidates --
+-- Every entry of cell 0, that is of the namespace unless it is large.
+with asked as materialized ({asked}),
 
 entries as (
-    select
-        entry_key, object = 'message' as is_message, object_key, word_count, asking_share,
-        coalesce(dialogue_key, 0) as dialogue_key, coalesce(position, 0) as position,
-        similarity_to(search_entries, %(embedder)s::text, %(vector)s::halfvec) as similarity,
-        case when terms @@ any_word then word_bits(terms, words) else 0 end as word_bits,
-        role = %(sought_role)s or speaker = any(%(sought_speakers)s::text []) as is_sought,
-        date_part('epoch', created_at) as created_at,
-        is_in_scope(
-            search_entries, %(objects)s::text [], %(tags_any)s::text [], %(tags_all)s::text [],
-            %(tags_none)s::text [], %(created_from)s::timestamptz,
-            %(created_before)s::timestamptz, %(metadata_condition)s::jsonpath,
-            %(metadata_values)s::jsonb, %(own_dialogue_key)s::bigint,
-            %(own_positions)s::integer [], %(include_uncommitted)s::boolean
-        )
-        and (
-            %(dialogue_keys)s::bigint [] is null
-            or (dialogue_key in (select unnest(%(dialogue_keys)s::bigint []))) is true
-        )
-        and (
-            %(object_keys)s::bigint [] is null
-            or object_key in (select unnest(%(object_keys)s::bigint []))
-        ) as is_wanted
-    from search_entries, asked
-    where namespace_key = %(namespace_key)s and project_id = %(project_id)s
-    and cell = 0
-    and (is_current or %(include_superseded)s)
+    select {packed_columns}
+    from search_entries as entry, asked
+    where entry.namespace_key = %(namespace_key)s and entry.project_id = %(project_id)s
+    and entry.cell = 0
+    and (entry.is_current or %(include_superseded)s)
 )
 
 select
-    (select count(*) from words)::integer as words,
+    (select words from asked) as words,
     exists (
         select from search_cells
         where namespace_key = %(namespace_key)s and project_id = %(project_id)s
     ) as is_large,
-    coalesce(
-        string_agg(
-            int8send(entry_key) || boolsend(is_message) || int8send(object_key)
-            || int8send(dialogue_key) || int4send(position) || float8send(similarity)
-            || int4send(word_bits) || int4send(word_count) || float4send(asking_share)
-            || boolsend(is_sought) || float8send(created_at) || boolsend(is_wanted),
-            ''
-        ),
-        ''
-    ) as packed
+    {packed} as packed
 from entries;
 
--- entries_to_read --
+-- candidates_of_cells --
 -- In a large namespace: the entries that a question should be compared with in full. The nearest by
 -- meaning, from the cells nearest to it; those with its rare words, from wherever they are; and
 -- the turns around both, which say what they are about.
-with words as materialized (
+with asked as materialized ({asked}),
+
+words as materialized (
     select
         -- Of a word that the sample lacks, we know only that it is rarer than those it has.
         number, lexeme as word, coalesce(share, 0.0001) as share,
         ln(1 / coalesce(share, 0.0001)) as rarity
-    from (
-        select lexeme, number
-        from unnest(tsvector_to_array(to_tsvector('english', %(text)s::text)))
-        with ordinality as lexemes (lexeme, number)
-        order by length(lexeme) desc, number
-        limit 24
-    ) as longest
+    from ({words}) as longest
     left join search_words
         on namespace_key = %(namespace_key)s and project_id = %(project_id)s and word = lexeme
 ),
@@ -293,42 +303,28 @@ cells as materialized (
 
 near as (
     select entry_key, dialogue_key, position
-    from search_entries
+    from search_entries as entry
     where namespace_key = %(namespace_key)s and project_id = %(project_id)s
     and cell = any(array(select cell from cells where is_near))
     and (is_current or %(include_superseded)s)
-    and is_in_scope(
-        search_entries, %(objects)s::text [], %(tags_any)s::text [], %(tags_all)s::text [],
-        %(tags_none)s::text [], %(created_from)s::timestamptz, %(created_before)s::timestamptz,
-        %(metadata_condition)s::jsonpath, %(metadata_values)s::jsonb,
-        %(own_dialogue_key)s::bigint, %(own_positions)s::integer [],
-        %(include_uncommitted)s::boolean
-    )
-    and (
-        %(dialogue_keys)s::bigint [] is null
-        or (dialogue_key in (select unnest(%(dialogue_keys)s::bigint []))) is true
-    )
-    and (
-        %(object_keys)s::bigint [] is null
-        or object_key in (select unnest(%(object_keys)s::bigint []))
-    )
-    order by similarity_to(search_entries, %(embedder)s::text, %(vector)s::halfvec) desc
+    and {is_in_scope}
+    order by similarity_to(entry, %(embedder)s::text, %(vector)s::halfvec) desc
     limit %(most_near)s::integer
 ),
 
 by_rarity as materialized (
     select
-        word, row_number() over (order by share, word) as place,
+        word, 1 << (number - 1)::integer as bit, row_number() over (order by share, word) as place,
         (sum(share) over (order by share, word)) * (select sum(texts) from cells)
         <= %(texts_with_words)s::integer as is_rare
     from words
 ),
 
 -- Each rare word, and the commoner ones two by two.
-looked_up as (
-    select word, null as other from by_rarity where is_rare
+looked_up as materialized (
+    select word, word as other, bit as bits from by_rarity where is_rare
     union all
-    select one.word, other.word
+    select one.word, other.word, one.bit | other.bit
     from (select * from by_rarity where not is_rare order by place limit 5) as one
     join (select * from by_rarity where not is_rare order by place limit 5) as other
         on one.place < other.place
@@ -341,18 +337,26 @@ looked_up_entries as materialized (
     )
 ),
 
-with_words as (
-    select
-        entry_key, dialogue_key, position, similarity,
-        sum(rarity) / (select sum(rarity) from words) as share
-    from (
-        select entry_key, dialogue_key, position, similarity, word from looked_up_entries
-        union
-        select entry_key, dialogue_key, position, similarity, other from looked_up_entries
-        where other is not null
-    ) as holds
-    join words using (word)
+holders as materialized (
+    select entry_key, dialogue_key, position, similarity, bit_or(bits) as bits
+    from looked_up_entries
+    join looked_up using (word, other)
     group by entry_key, dialogue_key, position, similarity
+),
+
+-- Few sets of words occur, each in many texts.
+shares as (
+    select
+        bits,
+        (select sum(rarity) from words where bits >> (number - 1)::integer & 1 = 1)
+        / (select sum(rarity) from words) as share
+    from (select distinct bits from holders) as sets
+),
+
+with_words as (
+    select entry_key, dialogue_key, position, similarity, share
+    from holders
+    join shares using (bits)
 ),
 
 promising as (
@@ -369,64 +373,77 @@ promising as (
 ),
 
 spoken as (
-    select search_entries.entry_key, dialogue_key, position
+    select entry.entry_key, dialogue_key, position
     from promising
-    join search_entries
+    join search_entries as entry
         on namespace_key = %(namespace_key)s and project_id = %(project_id)s
-        and search_entries.entry_key = promising.entry_key
+        and entry.entry_key = promising.entry_key
     where (is_current or %(include_superseded)s)
-    and is_in_scope(
-        search_entries, %(objects)s::text [], %(tags_any)s::text [], %(tags_all)s::text [],
-        %(tags_none)s::text [], %(created_from)s::timestamptz, %(created_before)s::timestamptz,
-        %(metadata_condition)s::jsonpath, %(metadata_values)s::jsonb,
-        %(own_dialogue_key)s::bigint, %(own_positions)s::integer [],
-        %(include_uncommitted)s::boolean
-    )
-    and (
-        %(dialogue_keys)s::bigint [] is null
-        or search_entries.dialogue_key in (select unnest(%(dialogue_keys)s::bigint []))
-    )
-    and (
-        %(object_keys)s::bigint [] is null
-        or object_key in (select unnest(%(object_keys)s::bigint []))
-    )
+    and {is_in_scope}
     order by promise desc
     limit %(most_spoken)s::integer
 ),
 
 found as materialized (
-    -- The sums are made here: under row level security an expression that may fail, as a sum may,
-    -- cannot be looked up in an index.
-    select entry_key, dialogue_key, position - 4 as from_position, position + 4 as to_position
+    select * from near
+    union
+    select * from spoken
+),
+
+-- Stretches of a dialogue that hold what was found and the turns around it, none in two of them.
+-- The sums are made here: under row level security an expression that may fail, as a sum may,
+-- cannot be looked up in an index.
+stretches as materialized (
+    select
+        dialogue_key, min(position) - 4 as from_position, max(position) + 4 as to_position
     from (
-        select * from near
-        union
-        select * from spoken
-    ) as either
+        select
+            dialogue_key, position,
+            count(*) filter (where is_far) over (
+                partition by dialogue_key order by position
+            ) as stretch
+        from (
+            select
+                dialogue_key, position,
+                position - lag(position) over (
+                    partition by dialogue_key order by position
+                ) > 8 as is_far
+            from found
+            where dialogue_key is not null
+        ) as one_by_one
+    ) as counted
+    group by dialogue_key, stretch
+),
+
+entries as (
+    select {packed_columns}
+    from asked, stretches
+    join search_entries as entry
+        on entry.namespace_key = %(namespace_key)s and entry.project_id = %(project_id)s
+        and entry.dialogue_key = stretches.dialogue_key
+        and entry.position between from_position and to_position
+    where cell > 0 and (is_current or %(include_superseded)s)
+    union all
+    select {packed_columns}
+    from asked, search_entries as entry
+    where entry.namespace_key = %(namespace_key)s and entry.project_id = %(project_id)s
+    and entry.entry_key = any(array(select entry_key from found where dialogue_key is null))
 )
 
 select
-    array(
-        select entry_key from found
-        union
-        select around.entry_key
-        from found
-        join search_entries as around
-            on around.namespace_key = %(namespace_key)s and around.project_id = %(project_id)s
-            and around.dialogue_key = found.dialogue_key
-            and around.position between found.from_position and found.to_position
-    ) as entry_keys,
+    {packed} as packed,
     (select count(*) from found)::integer as found,
     (select sum(texts) from cells)::integer as texts,
     array(
         select coalesce(
             (
                 select count(*) from looked_up_entries
-                where looked_up_entries.word = words.word and other is null
+                where looked_up_entries.word = words.word and other = words.word
                 having count(*) between 1 and %(texts_with_words)s::integer - 1
             ),
             share * (select sum(texts) from cells)
         )::double precision
         from words
         order by number
-    ) as frequencies;
+    ) as frequencies
+from entries;

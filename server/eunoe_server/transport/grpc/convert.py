@@ -9,12 +9,16 @@ from google.protobuf import timestamp_pb2
 
 from eunoe_server.errors import InvalidRequest
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def to_timestamp(moment: datetime) -> timestamp_pb2.Timestamp:
     """An aware datetime as a Timestamp, to the microsecond."""
-    timestamp = timestamp_pb2.Timestamp()
-    timestamp.FromDatetime(moment.astimezone(UTC))
-    return timestamp
+    # `FromDatetime` takes twice as long, and a page of results holds hundreds of them.
+    since = moment - _EPOCH
+    return timestamp_pb2.Timestamp(
+        seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000
+    )
 
 
 def from_timestamp(timestamp: timestamp_pb2.Timestamp) -> datetime:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from eunoe.v1 import search_pb2, search_pb2_grpc
+from eunoe_server.domain.dialogue import FoundMessage
 from eunoe_server.domain.memory import Memory
 from eunoe_server.domain.memory_filter import memory_filter
 from eunoe_server.domain.ranking import Explanation
@@ -16,7 +17,6 @@ from eunoe_server.errors import InvalidParameter
 from eunoe_server.services.dialogues import DialogueView
 from eunoe_server.services.search import (
     WEIGHTS,
-    FoundMessage,
     Search,
     SearchOutcome,
     SearchResult,
@@ -46,7 +46,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         outcome = await self._search.search(caller(), namespace_of(request), _draft(request))
         explained = outcome.request.mode if request.explain else None
         return search_pb2.SearchResponse(
-            results=[_result(each, explained) for each in outcome.results],
+            results=[_result(each, outcome.namespace, explained) for each in outcome.results],
             request=_resolved(outcome),
         )
 
@@ -104,20 +104,22 @@ def _instant(moment: datetime, path: str) -> TimeSpan:
         raise InvalidParameter.of(path, "is the last moment of the calendar") from None
 
 
-def _result(result: SearchResult, explained: Mode | None) -> search_pb2.SearchResult:
+def _result(
+    result: SearchResult, namespace: str, explained: Mode | None
+) -> search_pb2.SearchResult:
     """`explained` is the mode in which the result was found, if it shall be explained."""
     shown = search_pb2.SearchResult(
         relevance=result.relevance,
-        matches=[_result(match, explained) for match in result.matches],
+        matches=[_result(match, namespace, explained) for match in result.matches],
         explanation=_explanation(result.explanation, explained) if explained else None,
     )
     match result.item:
         case Memory() as memory:
             shown.object = Found.MEMORY
             shown.memory.CopyFrom(memory_to_proto(memory))
-        case FoundMessage(message, dialogue):
+        case FoundMessage(message, dialogue_id):
             shown.object = Found.MESSAGE
-            shown.message.CopyFrom(message_to_proto(message, dialogue.id, dialogue.namespace))
+            shown.message.CopyFrom(message_to_proto(message, dialogue_id, namespace))
         case DialogueView() as view:
             shown.object = Found.DIALOGUE
             shown.dialogue.CopyFrom(dialogue_to_proto(view, with_state=False))
