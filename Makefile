@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install serve test differential reliability lint format gen proto-lint types clean
+.PHONY: help install serve test differential reliability rehearse-image release lint format gen proto-lint types clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,13 @@ differential: .venv/.installed-dev ## every OpenAI client, through us and direct
 
 reliability: .venv/.installed-dev ## commits under kills, the long run; prints its figures
 	$(BIN)/python -m tests.reliability.commit_kills
+
+rehearse-image: .venv/.installed-dev ## run the Dockerfile's steps in an empty folder, without an engine
+	$(BIN)/python -m deploy.rehearsal
+
+release: .venv/.installed-dev ## build wheels, sdists, protos, SBOM and checksums into dist/, and try them
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[release]'
+	$(BIN)/python -m deploy.release
 
 lint: .venv/.installed-dev proto-lint types ## check format, style, types, protos
 	$(BIN)/ruff format --check .
