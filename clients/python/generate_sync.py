@@ -34,7 +34,7 @@ _WORDS = [
     (r"\basyncio\.sleep\b", "time.sleep"),
     (r"\basync (def|for|with)\b", r"\1"),
     (r"\bawait ", ""),
-    (r"\bAwaitable\[(A \| None|Page\[T\])\]", r"\1"),
+    (r"\bAwaitable\[(Page\[T\])\]", r"\1"),
     (r"\b(AsyncGenerator|AsyncIterator), Awaitable, ", r"\1, "),
     (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
     (r"\baclose\b", "close"),

@@ -1,7 +1,6 @@
 """A write whose answer was lost is repeated, done once, and answered as if nothing had happened.
 
-Today's server does not keep idempotency keys (issue 7), so the second attempt fails: the id exists,
-or is gone. The client has to see that this is its own doing.
+Each attempt has the same idempotency key, so that the server tells the second what the first did.
 """
 
 from __future__ import annotations
@@ -136,11 +135,28 @@ def test_reads_are_repeated_by_grpc_itself(lossy: Eunoe, proxy: LossyProxy) -> N
     assert proxy.calls["ListModels"] == 2
 
 
-def test_what_would_cost_or_do_more_is_not_repeated(
-    lossy: Eunoe, proxy: LossyProxy, namespace: str
+def test_what_costs_or_would_do_more_is_done_once(
+    lossy: Eunoe, proxy: LossyProxy, client: Eunoe, namespace: str
+) -> None:
+    found = lossy.memories.extract(
+        [{"role": "user", "content": "I love tea."}], namespace=namespace
+    )
+    assert [each.outcome for each in found.memories] == ["created"]
+    fact = client.memories.get(found.memories[0].memory.id).fact
+    assert fact is not None
+    assert fact.observation_count == 1
+    answer = lossy.chat.complete("Hello", namespace=namespace)
+    dialogue = client.dialogues.get(answer.memory.chat_id, namespace=namespace)
+    assert dialogue.total_messages == 2
+    receipt = lossy.admin.delete_namespace(namespace)
+    assert receipt.counts["messages"] == 2
+    calls = proxy.calls
+    assert calls["CompleteChat"] == calls["ExtractMemories"] == calls["DeleteNamespace"] == 2
+
+
+def test_a_key_whose_secret_was_lost_is_made_once_and_not_asked_for_again(
+    lossy: Eunoe, proxy: LossyProxy
 ) -> None:
     with pytest.raises(Unavailable):
-        lossy.chat.complete("Hello", namespace=namespace)
-    with pytest.raises(Unavailable):
-        lossy.memories.extract([{"role": "user", "content": "I love tea."}], namespace=namespace)
-    assert proxy.calls["CompleteChat"] == proxy.calls["ExtractMemories"] == 1
+        lossy.admin.create_key("lost", scopes=["read"])
+    assert proxy.calls["CreateApiKey"] == 1

@@ -45,11 +45,6 @@ def loads(document: str) -> Any:
     return json.loads(document, parse_float=_number) if document else None
 
 
-def is_same(one: str, other: str) -> bool:
-    """Whether two documents say the same: the order of keys and the way of writing do not count."""
-    return _sorted(one) == _sorted(other)
-
-
 def with_moments_written(value: Any) -> Any:
     """The same with each date and instant in ISO 8601, for filters."""
     match value:
@@ -112,15 +107,3 @@ def _string(text: str) -> str:
 def _number(literal: str) -> float | Decimal:
     number, exact = float(literal), Decimal(literal)
     return number if math.isfinite(number) and Decimal(repr(number)) == exact else exact
-
-
-def _sorted(document: str) -> str:
-    # Not values: to Python, 1, 1.0 and True are equal.
-    return json.dumps(
-        json.loads(document, parse_int=_literal, parse_float=_literal) if document else None,
-        sort_keys=True,
-    )
-
-
-def _literal(literal: str) -> list[str]:
-    return ["number", str(Decimal(literal).normalize())]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Required, TypedDict
 
-from eunoe._json import JsonValue, dumps, is_same, loads, optional_object
+from eunoe._json import JsonValue, dumps, loads, optional_object
 from eunoe._moment import from_timestamp, optional_moment, to_timestamp
 from eunoe._uuid7 import uuid7
 from eunoe.v1 import memory_pb2
@@ -175,17 +175,4 @@ def extraction(sent: memory_pb2.ExtractMemoriesResponse) -> Extraction:
         extractor=sent.usage.extractor,
         prompt_tokens=sent.usage.prompt_tokens,
         completion_tokens=sent.usage.completion_tokens,
-    )
-
-
-def holds(
-    stored: memory_pb2.Memory, asked: memory_pb2.CreateMemoryRequest | memory_pb2.NewMemory
-) -> bool:
-    """Whether a stored memory is what a create asked for: then that create has been carried out."""
-    return (
-        is_same(stored.value_json, asked.value_json)
-        and is_same(stored.metadata_json or "{}", asked.metadata_json or "{}")
-        and stored.label == asked.label
-        and stored.description == asked.description
-        and list(stored.tags) == list(dict.fromkeys(asked.tags))
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Required, TypedDict
 
-from eunoe._json import JsonValue, dumps, is_same, loads, optional_object
+from eunoe._json import JsonValue, dumps, loads, optional_object
 from eunoe._moment import from_timestamp, to_timestamp
 from eunoe._uuid7 import uuid7
 from eunoe.v1 import dialogue_pb2
@@ -107,18 +107,4 @@ def _new_message(given: NewMessage, path: str) -> dialogue_pb2.NewMessage:
         tags=given.get("tags", ()),
         metadata_json=optional_object(given.get("metadata"), f"{path}.metadata"),
         extra_json=optional_object(given.get("extra"), f"{path}.extra"),
-    )
-
-
-def holds(stored: dialogue_pb2.Message, asked: dialogue_pb2.NewMessage) -> bool:
-    """Whether a stored message is what a create asked for: then that create was carried out."""
-    return (
-        stored.role == asked.role
-        and is_same(stored.content_json or "null", asked.content_json or "null")
-        and is_same(stored.tool_calls_json or "[]", asked.tool_calls_json or "[]")
-        and is_same(stored.metadata_json or "{}", asked.metadata_json or "{}")
-        and is_same(stored.extra_json or "{}", asked.extra_json or "{}")
-        and stored.name == asked.name
-        and stored.tool_call_id == asked.tool_call_id
-        and list(stored.tags) == list(dict.fromkeys(asked.tags))
     )

@@ -17,14 +17,16 @@ from eunoe._endpoint import (
 )
 from eunoe.exceptions import EunoeError, Unavailable
 
-_REPEATED_REASONS = frozenset({"", "STORAGE_UNAVAILABLE", "IDEMPOTENCY_IN_PROGRESS"})
+_IN_PROGRESS = "IDEMPOTENCY_IN_PROGRESS"
+_REPEATED_REASONS = frozenset({"", "STORAGE_UNAVAILABLE", _IN_PROGRESS})
 
 
 def pause_seconds(error: EunoeError, attempt: int) -> float | None:
     """How long to wait after this attempt, counted from 1; None: do not repeat."""
-    if attempt >= MAX_ATTEMPTS or not isinstance(error, Unavailable):
+    if not isinstance(error, Unavailable) or error.reason not in _REPEATED_REASONS:
         return None
-    if error.reason not in _REPEATED_REASONS:
+    # An attempt that is still being worked on, or was by a server that is gone, has its time.
+    if attempt >= MAX_ATTEMPTS and error.reason != _IN_PROGRESS:
         return None
     longest = min(FIRST_PAUSE_SECONDS * PAUSE_FACTOR ** (attempt - 1), LONGEST_PAUSE_SECONDS)
     # Many clients must not come back in step.

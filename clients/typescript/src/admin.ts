@@ -149,9 +149,9 @@ export class Admin {
     return readNamespace(answer.namespace!);
   }
 
-  /** Erases a namespace for good; the empty name is the global one's. Never repeated. */
+  /** Erases a namespace for good; the empty name is the global one's. */
   async deleteNamespace(namespace: string, given: { dryRun?: boolean } = {}): Promise<ErasureReceipt> {
-    const { receipt } = await this.#wire.once((options, requestId) =>
+    const { receipt } = await this.#wire.write((options, requestId) =>
       this.#wire.admin.deleteNamespace({ namespace, dryRun: given.dryRun, requestId }, options),
     );
     return {

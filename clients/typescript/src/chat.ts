@@ -106,7 +106,7 @@ export class Chat {
   /** A whole answer; the exchange is stored by then. */
   async complete(messages: string | readonly ChatMessage[], options: ChatOptions = {}): Promise<ChatAnswer> {
     const request = asked(messages, options);
-    const answer = await this.#wire.once(
+    const answer = await this.#wire.write(
       (call, requestId) => this.#wire.chat.completeChat({ ...request, requestId }, call),
       this.#wire.chatTimeoutMs,
     );

@@ -1,12 +1,12 @@
 /** Dialogues: conversations with their messages and their state. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { DuplicateId, NotFound, StateVersionMismatch } from "./errors.js";
+import { NotFound } from "./errors.js";
 import type {
   Dialogue as SentDialogue,
   Message as SentMessage,
   NewMessageSchema,
 } from "./gen/eunoe/v1/dialogue_pb.js";
-import { isSame, optional, parse, stringify, type JsonValue } from "./json.js";
+import { optional, parse, stringify, type JsonValue } from "./json.js";
 import { fromMoment, toIso, type Moment } from "./moment.js";
 import { Paged } from "./paging.js";
 import { uuid7 } from "./uuid7.js";
@@ -129,10 +129,8 @@ export class Message {
   /** Deletes it for good. Throws NotFound. */
   async remove(): Promise<void> {
     const { id, dialogueId, namespace } = this;
-    await this.#wire.write<unknown>(
-      (options, requestId) =>
-        this.#wire.dialogue.deleteMessage({ id, dialogueId, namespace, requestId }, options),
-      goneIsDone,
+    await this.#wire.write((options, requestId) =>
+      this.#wire.dialogue.deleteMessage({ id, dialogueId, namespace, requestId }, options),
     );
   }
 }
@@ -188,23 +186,13 @@ export class Dialogue {
   /** Appends up to 1,000 messages in order, all or none. */
   async saveMessages(messages: readonly NewMessage[], given: { commitAfter?: number } = {}): Promise<Message[]> {
     const asked = messages.map(sentMessage);
-    const saved = await this.#wire.write(
-      (options, requestId) =>
-        this.#wire.dialogue.createMessages(
-          {
-            dialogueId: this.id,
-            namespace: this.namespace,
-            messages: asked,
-            commitAfterSeconds: given.commitAfter,
-            requestId,
-          },
-          options,
-        ),
-      async (error) => {
-        if (!(error instanceof DuplicateId)) return undefined;
-        const found = await storedMessages(this.#wire, this.id, this.namespace, asked);
-        return found && { $typeName: "eunoe.v1.CreateMessagesResponse" as const, messages: found };
-      },
+    const { id: dialogueId, namespace } = this;
+    const { commitAfter: commitAfterSeconds } = given;
+    const saved = await this.#wire.write((options, requestId) =>
+      this.#wire.dialogue.createMessages(
+        { dialogueId, namespace, messages: asked, commitAfterSeconds, requestId },
+        options,
+      ),
     );
     this.totalMessages += saved.messages.length;
     return saved.messages.map((each) => new Message(this.#wire, each));
@@ -232,17 +220,23 @@ export class Dialogue {
 
   /** One message by its id; null when there is none. */
   async getMessage(id: string): Promise<Message | null> {
-    const found = await storedMessage(this.#wire, this.id, this.namespace, id);
-    return found === undefined ? null : new Message(this.#wire, found);
+    const { id: dialogueId, namespace } = this;
+    try {
+      const { message } = await this.#wire.read((options) =>
+        this.#wire.dialogue.getMessage({ dialogueId, id, namespace }, options),
+      );
+      return new Message(this.#wire, message!);
+    } catch (error) {
+      if (error instanceof NotFound) return null;
+      throw error;
+    }
   }
 
   /** Deletes a message for good. Throws NotFound. */
   async deleteMessage(id: string): Promise<void> {
     const { id: dialogueId, namespace } = this;
-    await this.#wire.write<unknown>(
-      (options, requestId) =>
-        this.#wire.dialogue.deleteMessage({ id, dialogueId, namespace, requestId }, options),
-      goneIsDone,
+    await this.#wire.write((options, requestId) =>
+      this.#wire.dialogue.deleteMessage({ id, dialogueId, namespace, requestId }, options),
     );
     this.totalMessages -= 1;
   }
@@ -270,14 +264,8 @@ export class Dialogue {
     const { id: dialogueId, namespace } = this;
     const stateJson = stringify(this.state, "state");
     const ifVersion = given.onlyIfUnchanged ? this.stateVersion : undefined;
-    const { version } = await this.#wire.write<{ version: number }>(
-      (options, requestId) =>
-        this.#wire.dialogue.putDialogueState({ dialogueId, namespace, stateJson, ifVersion, requestId }, options),
-      async (error) => {
-        if (!(error instanceof StateVersionMismatch) || ifVersion === undefined) return undefined;
-        const now = await this.#state();
-        return now.version === ifVersion + 1 && isSame(now.stateJson, stateJson) ? now : undefined;
-      },
+    const { version } = await this.#wire.write((options, requestId) =>
+      this.#wire.dialogue.putDialogueState({ dialogueId, namespace, stateJson, ifVersion, requestId }, options),
     );
     this.stateVersion = version;
   }
@@ -362,25 +350,8 @@ export async function createDialogue(wire: Wire, given: NewDialogue, threadOf?: 
     createTime: fromMoment(given.created, "created"),
     commitAfterSeconds: given.commitAfter,
   };
-  const { dialogue } = await wire.write(
-    (options, requestId) => wire.dialogue.createDialogue({ ...asked, requestId }, options),
-    async (error) => {
-      if (!(error instanceof DuplicateId)) return undefined;
-      const { id, namespace } = asked;
-      const { dialogue: found } = await wire.read((options) =>
-        wire.dialogue.getDialogue({ id, namespace, messageLimit: 0 }, options),
-      );
-      const isOurs =
-        (found!.label ?? "") === (asked.label ?? "") &&
-        (found!.threadOf ?? "") === (threadOf ?? "") &&
-        isSame(JSON.stringify(found!.tags), JSON.stringify([...new Set(asked.tags)])) &&
-        isSame(found!.metadataJson || "{}", asked.metadataJson || "{}") &&
-        isSame(found!.stateJson || "{}", asked.stateJson || "{}");
-      const foundMessages = isOurs && (await storedMessages(wire, id, namespace, messages));
-      if (!foundMessages) return undefined;
-      found!.messages = foundMessages;
-      return { $typeName: "eunoe.v1.CreateDialogueResponse" as const, dialogue: found };
-    },
+  const { dialogue } = await wire.write((options, requestId) =>
+    wire.dialogue.createDialogue({ ...asked, requestId }, options),
   );
   return new Dialogue(wire, dialogue!);
 }
@@ -420,15 +391,8 @@ export async function deleteDialogue(
   id: string,
   given: { namespace?: string; keepFacts?: boolean },
 ): Promise<{ success: boolean; id: string }> {
-  await wire.write<unknown>(
-    (options, requestId) => wire.dialogue.deleteDialogue({ id, ...given, requestId }, options),
-    goneIsDone,
-  );
+  await wire.write((options, requestId) => wire.dialogue.deleteDialogue({ id, ...given, requestId }, options));
   return { success: true, id };
-}
-
-async function goneIsDone(error: unknown): Promise<true | undefined> {
-  return error instanceof NotFound ? true : undefined;
 }
 
 function sentMessage(given: NewMessage, at: number): NewSentMessage {
@@ -443,43 +407,4 @@ function sentMessage(given: NewMessage, at: number): NewSentMessage {
     tags: [...(given.tags ?? [])],
     metadataJson: optional(given.metadata, `messages[${at}].metadata`),
   };
-}
-
-async function storedMessage(
-  wire: Wire,
-  dialogueId: string,
-  namespace: string | undefined,
-  id: string,
-): Promise<SentMessage | undefined> {
-  try {
-    return (await wire.read((options) => wire.dialogue.getMessage({ dialogueId, id, namespace }, options))).message;
-  } catch (error) {
-    if (error instanceof NotFound) return undefined;
-    throw error;
-  }
-}
-
-/** The messages that an earlier attempt has stored, or undefined if the ids are someone else's. */
-async function storedMessages(
-  wire: Wire,
-  dialogueId: string,
-  namespace: string | undefined,
-  asked: readonly NewSentMessage[],
-): Promise<SentMessage[] | undefined> {
-  const found: SentMessage[] = [];
-  for (const each of asked) {
-    const one = await storedMessage(wire, dialogueId, namespace, each.id);
-    const isOurs =
-      one !== undefined &&
-      one.role === each.role &&
-      isSame(one.contentJson || "null", each.contentJson || "null") &&
-      isSame(one.toolCallsJson || "[]", each.toolCallsJson || "[]") &&
-      isSame(one.metadataJson || "{}", each.metadataJson || "{}") &&
-      (one.name ?? "") === (each.name ?? "") &&
-      (one.toolCallId ?? "") === (each.toolCallId ?? "") &&
-      isSame(JSON.stringify(one.tags), JSON.stringify([...new Set(each.tags)]));
-    if (!isOurs) return undefined;
-    found.push(one);
-  }
-  return found;
 }

@@ -70,27 +70,6 @@ export function optional(value: unknown, name: string): string {
   return value === undefined || value === null ? "" : stringify(value, name);
 }
 
-/** Whether two documents say the same; the order of keys does not count. */
-export function isSame(one: string, other: string): boolean {
-  return sorted(parse(one)) === sorted(parse(other));
-}
-
-function sorted(value: unknown): string {
-  return stringify(
-    typeof value === "object" && value !== null ? order(value) : value ?? null,
-  );
-}
-
-function order(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(order);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([one], [other]) => (one < other ? -1 : 1))
-      .map(([key, item]) => [key, order(item)]),
-  );
-}
-
 function isPlain(item: object | null): boolean {
   if (item === null || Array.isArray(item)) return true;
   const prototype: unknown = Object.getPrototypeOf(item);

@@ -1,13 +1,7 @@
 /** Memories, and the facts among them. */
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { DuplicateId, NotFound } from "./errors.js";
-import type {
-  CreateMemoryRequestSchema,
-  Fact as SentFact,
-  Memory as SentMemory,
-  NewMemorySchema,
-} from "./gen/eunoe/v1/memory_pb.js";
-import { isSame, optional, parse, stringify, type JsonValue } from "./json.js";
+import { NotFound } from "./errors.js";
+import type { Fact as SentFact, Memory as SentMemory } from "./gen/eunoe/v1/memory_pb.js";
+import { optional, parse, stringify, type JsonValue } from "./json.js";
 import { fromMoment, toIso, type Moment } from "./moment.js";
 import { Paged } from "./paging.js";
 import { uuid7 } from "./uuid7.js";
@@ -129,15 +123,8 @@ export interface ListMemoriesOptions {
 
 export async function createMemory(wire: Wire, given: NewMemory & { namespace?: string }): Promise<Memory> {
   const asked = { ...sent(given, "value", "metadata"), namespace: given.namespace };
-  const { memory } = await wire.write(
-    (options, requestId) => wire.memory.createMemory({ ...asked, requestId }, options),
-    async (error) => {
-      if (!(error instanceof DuplicateId)) return undefined;
-      const found = await stored(wire, asked.id, given.namespace);
-      return found && holds(found, asked)
-        ? { $typeName: "eunoe.v1.CreateMemoryResponse" as const, memory: found }
-        : undefined;
-    },
+  const { memory } = await wire.write((options, requestId) =>
+    wire.memory.createMemory({ ...asked, requestId }, options),
   );
   return new Memory(wire, memory!);
 }
@@ -151,25 +138,20 @@ export async function createMemories(
     ...sent(each, `memories[${at}].value`, `memories[${at}].metadata`),
     createTime: fromMoment(each.created, `memories[${at}].created`),
   }));
-  const { memories } = await wire.write(
-    (options, requestId) => wire.memory.batchCreateMemories({ namespace, memories: asked, requestId }, options),
-    async (error) => {
-      if (!(error instanceof DuplicateId)) return undefined;
-      const found: SentMemory[] = [];
-      for (const each of asked) {
-        const one = await stored(wire, each.id, namespace);
-        if (one === undefined || !holds(one, each)) return undefined;
-        found.push(one);
-      }
-      return { $typeName: "eunoe.v1.BatchCreateMemoriesResponse" as const, memories: found };
-    },
+  const { memories } = await wire.write((options, requestId) =>
+    wire.memory.batchCreateMemories({ namespace, memories: asked, requestId }, options),
   );
   return memories.map((each) => new Memory(wire, each));
 }
 
 export async function getMemory(wire: Wire, id: string, namespace: string | undefined): Promise<Memory | null> {
-  const found = await stored(wire, id, namespace);
-  return found === undefined ? null : new Memory(wire, found);
+  try {
+    const { memory } = await wire.read((options) => wire.memory.getMemory({ id, namespace }, options));
+    return new Memory(wire, memory!);
+  } catch (error) {
+    if (error instanceof NotFound) return null;
+    throw error;
+  }
 }
 
 export function listMemories(wire: Wire, given: ListMemoriesOptions): Paged<Memory> {
@@ -197,10 +179,7 @@ export async function deleteMemory(
   id: string,
   namespace: string | undefined,
 ): Promise<{ success: boolean; id: string }> {
-  await wire.write<unknown>(
-    (options, requestId) => wire.memory.deleteMemory({ id, namespace, requestId }, options),
-    async (error) => (error instanceof NotFound ? true : undefined),
-  );
+  await wire.write((options, requestId) => wire.memory.deleteMemory({ id, namespace, requestId }, options));
   return { success: true, id };
 }
 
@@ -221,8 +200,9 @@ export async function extractMemories(
       createTime: fromMoment(created, `messages[${at}].created`),
     })),
   };
-  // Never repeated: twice would strengthen the facts.
-  const found = await wire.once((options, requestId) => wire.memory.extractMemories({ ...request, requestId }, options));
+  const found = await wire.write((options, requestId) =>
+    wire.memory.extractMemories({ ...request, requestId }, options),
+  );
   return {
     items: found.memories.map(({ memory, outcome, supersededIds }) => ({
       memory: new Memory(wire, memory!),
@@ -246,29 +226,6 @@ function sent(given: NewMemory, valueName: string, metadataName: string) {
     tags: [...(given.tags ?? [])],
     metadataJson: optional(given.metadata, metadataName),
   };
-}
-
-async function stored(wire: Wire, id: string, namespace: string | undefined): Promise<SentMemory | undefined> {
-  try {
-    return (await wire.read((options) => wire.memory.getMemory({ id, namespace }, options))).memory;
-  } catch (error) {
-    if (error instanceof NotFound) return undefined;
-    throw error;
-  }
-}
-
-/** Whether a stored memory is what a create asked for: then that create has been carried out. */
-function holds(
-  found: SentMemory,
-  asked: MessageInitShape<typeof CreateMemoryRequestSchema> | MessageInitShape<typeof NewMemorySchema>,
-): boolean {
-  return (
-    isSame(found.valueJson, asked.valueJson ?? "") &&
-    isSame(found.metadataJson || "{}", asked.metadataJson || "{}") &&
-    (found.label ?? "") === (asked.label ?? "") &&
-    (found.description ?? "") === (asked.description ?? "") &&
-    isSame(JSON.stringify(found.tags), JSON.stringify([...new Set(asked.tags)]))
-  );
 }
 
 function readFact(fact: SentFact): Fact {

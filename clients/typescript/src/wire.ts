@@ -84,24 +84,18 @@ export class Wire {
   }
 
   /**
-   * Calls, and repeats what may never have arrived, under the same idempotency key.
-   *
-   * A repeat can fail because the attempt before it has succeeded and only its answer was lost: the
-   * id exists, or is gone. `recovered` gets that error and gives the answer that was lost, or
-   * undefined if the error is a true one.
+   * Calls, and repeats what may never have arrived. Each attempt has the same idempotency key: what
+   * an attempt has done whose answer was lost, the next one is told and does not do again.
    */
-  async write<A>(
-    call: (options: CallOptions, requestId: string) => Promise<A>,
-    recovered?: (error: EunoeError) => Promise<A | undefined>,
-  ): Promise<A> {
+  async write<A>(call: (options: CallOptions, requestId: string) => Promise<A>, timeoutMs = this.timeoutMs): Promise<A> {
     const requestId = uuid7();
-    return this.#repeat((options) => call(options, requestId), recovered);
+    return this.#repeat((options) => call(options, requestId), timeoutMs);
   }
 
-  /** Calls and never again: a second attempt would do more than the first. */
-  async once<A>(call: (options: CallOptions, requestId: string) => Promise<A>, timeoutMs = this.timeoutMs): Promise<A> {
+  /** Calls and never again, for an answer that only the first attempt gets. */
+  async once<A>(call: (options: CallOptions, requestId: string) => Promise<A>): Promise<A> {
     const requestId = uuid7();
-    return this.#attempt((options) => call(options, requestId), timeoutMs);
+    return this.#attempt((options) => call(options, requestId), this.timeoutMs);
   }
 
   /** Yields what arrives; leaving it early cancels the call. */
@@ -136,21 +130,14 @@ export class Wire {
     this.#session.abort();
   }
 
-  async #repeat<A>(
-    call: (options: CallOptions) => Promise<A>,
-    recovered?: (error: EunoeError) => Promise<A | undefined>,
-  ): Promise<A> {
-    const endsAt = performance.now() + this.timeoutMs;
+  async #repeat<A>(call: (options: CallOptions) => Promise<A>, timeoutMs = this.timeoutMs): Promise<A> {
+    const endsAt = performance.now() + timeoutMs;
     for (let attempt = 1; ; attempt++) {
       let failed: EunoeError;
       try {
         return await this.#attempt(call, Math.max(Math.ceil(endsAt - performance.now()), 1));
       } catch (error) {
         failed = error as EunoeError;
-      }
-      if (attempt > 1 && recovered !== undefined) {
-        const answer = await recovered(failed);
-        if (answer !== undefined) return answer;
       }
       const isRepeated = failed instanceof Unavailable && REPEATED_REASONS.has(failed.reason);
       const longest = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);

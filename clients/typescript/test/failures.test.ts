@@ -11,11 +11,10 @@ import {
   NotAuthenticated,
   NotJson,
   ServerNotReached,
-  Unavailable,
 } from "../src/index.js";
 import { BY_REASON } from "../src/errors.js";
 import { ErrorReasonSchema } from "../src/gen/eunoe/v1/error_reason_pb.js";
-import { isSame, parse, stringify } from "../src/json.js";
+import { parse, stringify } from "../src/json.js";
 import { address, apiKey, connected, lossyAddress, newNamespace } from "./server.js";
 
 const db = connected();
@@ -30,8 +29,6 @@ test("values stay what they are", async () => {
   const { id } = await db.createMemory({ value, namespace: newNamespace() });
   assert.deepEqual((await db.getMemory(id))!.value, value);
   assert.deepEqual(parse(stringify(value)), value);
-  assert(isSame('{"a":1,"b":[2]}', '{"b": [2], "a": 1}'));
-  assert(!isSame("9007199254740993", "9007199254740992"));
 });
 
 test("what JSON cannot hold is refused before anything is sent", () => {
@@ -98,5 +95,7 @@ test("a write whose answer was lost is done once", async () => {
   assert.equal((await db.listMemories({ namespace })).items.length, 2);
   await db.createMemory({ id: `${namespace}-id`, value: 1 });
   await assert.rejects(lossy.createMemory({ id: `${namespace}-id`, value: 2 }), DuplicateId);
-  await assert.rejects(lossy.chat.complete("Hello", { namespace }), Unavailable);
+  const answer = await lossy.chat.complete("Hello", { namespace });
+  const chat = await db.getDialogue(answer.memory!.chatId, { namespace });
+  assert.equal(chat!.totalMessages, 2);
 });

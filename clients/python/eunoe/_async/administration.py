@@ -62,7 +62,7 @@ class AsyncAdministration:
             monthly_calls=monthly_calls,
         )
         wire = self._wire
-        made = await wire.once(wire.stubs.admin.CreateApiKey, request, wire.timeout_seconds)
+        made = await wire.once(wire.stubs.admin.CreateApiKey, request)
         return CreatedApiKey(api_key(made.api_key), made.key)
 
     def list_keys(
@@ -93,7 +93,7 @@ class AsyncAdministration:
         """
         request = admin_pb2.RotateApiKeyRequest(id=id, grace_seconds=grace_seconds)
         wire = self._wire
-        made = await wire.once(wire.stubs.admin.RotateApiKey, request, wire.timeout_seconds)
+        made = await wire.once(wire.stubs.admin.RotateApiKey, request)
         return CreatedApiKey(api_key(made.api_key), made.key)
 
     async def revoke_key(self, id: str) -> ApiKey:  # noqa: A002 - the API's name
@@ -132,12 +132,10 @@ class AsyncAdministration:
     async def delete_namespace(self, name: str, *, dry_run: bool = False) -> ErasureReceipt:
         """Erases a namespace and says what it took away; the empty name is the global one's.
 
-        It cannot be undone. Never repeated: a second receipt would say that nothing was there.
-        Raises NotFound.
+        It cannot be undone. Raises NotFound.
         """
         request = admin_pb2.DeleteNamespaceRequest(namespace=name, dry_run=dry_run)
-        wire = self._wire
-        answer = await wire.once(wire.stubs.admin.DeleteNamespace, request, wire.timeout_seconds)
+        answer = await self._wire.write(self._wire.stubs.admin.DeleteNamespace, request)
         return receipt(answer.receipt)
 
     def list_audit_events(

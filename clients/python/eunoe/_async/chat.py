@@ -39,8 +39,8 @@ class AsyncChat:
         """A whole answer; the exchange is stored by then. Raises UpstreamFailed, InvalidRequest."""
         request = chat_pb2.CompleteChatRequest()
         fill(request, messages, options)
-        method = self._wire.stubs.chat.CompleteChat
-        return answer(await self._wire.once(method, request, self._timeout_seconds))
+        wire = self._wire.with_timeout(self._timeout_seconds)
+        return answer(await wire.write(wire.stubs.chat.CompleteChat, request))
 
     def stream(self, messages: ChatMessages, **options: Unpack[ChatOptions]) -> AsyncChatStream:
         """An answer piece by piece: iterate over it. Asks when the iteration begins."""

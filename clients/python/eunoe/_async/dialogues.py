@@ -9,7 +9,6 @@ from eunoe._async.dialogue import AsyncDialogue, create_dialogue, list_dialogues
 from eunoe._async.paging import AsyncPaged
 from eunoe._dialogue import DialogueOptions
 from eunoe._moment import to_text, to_timestamp
-from eunoe.exceptions import EunoeError, NotFound
 from eunoe.v1 import dialogue_pb2
 
 if TYPE_CHECKING:
@@ -86,11 +85,7 @@ class AsyncDialogues:
         Raises NotFound.
         """
 
-        async def recovered(error: EunoeError) -> dialogue_pb2.DeleteDialogueResponse | None:
-            return dialogue_pb2.DeleteDialogueResponse() if isinstance(error, NotFound) else None
-
         await self._wire.write(
             self._wire.stubs.dialogue.DeleteDialogue,
             dialogue_pb2.DeleteDialogueRequest(id=id, namespace=namespace, keep_facts=keep_facts),
-            recovered,
         )

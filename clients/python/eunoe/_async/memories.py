@@ -16,14 +16,12 @@ from eunoe._memory import (
     NewMemory,
     extraction,
     extraction_message,
-    holds,
     memory,
     new_memory,
 )
 from eunoe._moment import to_text, to_timestamp
 from eunoe._page import Page
 from eunoe._uuid7 import uuid7
-from eunoe.exceptions import DuplicateId, EunoeError, NotFound
 from eunoe.v1 import memory_pb2
 
 if TYPE_CHECKING:
@@ -58,15 +56,7 @@ class AsyncMemories:
             metadata_json=optional_object(metadata, "metadata"),
         )
 
-        async def recovered(error: EunoeError) -> memory_pb2.CreateMemoryResponse | None:
-            if not isinstance(error, DuplicateId):
-                return None
-            stored = await self._stored(request.id, namespace)
-            if stored is None or not holds(stored, request):
-                return None
-            return memory_pb2.CreateMemoryResponse(memory=stored)
-
-        answer = await self._wire.write(self._wire.stubs.memory.CreateMemory, request, recovered)
+        answer = await self._wire.write(self._wire.stubs.memory.CreateMemory, request)
         return memory(answer.memory)
 
     async def batch_create(
@@ -78,20 +68,7 @@ class AsyncMemories:
             memories=[new_memory(each, f"memories[{at}]") for at, each in enumerate(memories)],
         )
 
-        async def recovered(error: EunoeError) -> memory_pb2.BatchCreateMemoriesResponse | None:
-            if not isinstance(error, DuplicateId):
-                return None
-            found = memory_pb2.BatchCreateMemoriesResponse()
-            for asked in request.memories:
-                stored = await self._stored(asked.id, namespace)
-                if stored is None or not holds(stored, asked):
-                    return None
-                found.memories.append(stored)
-            return found
-
-        answer = await self._wire.write(
-            self._wire.stubs.memory.BatchCreateMemories, request, recovered
-        )
+        answer = await self._wire.write(self._wire.stubs.memory.BatchCreateMemories, request)
         return [memory(each) for each in answer.memories]
 
     async def get(self, id: str, *, namespace: str | None = None) -> Memory:  # noqa: A002
@@ -161,13 +138,9 @@ class AsyncMemories:
     async def delete(self, id: str, *, namespace: str | None = None) -> None:  # noqa: A002
         """Deletes a memory for good. Raises NotFound."""
 
-        async def recovered(error: EunoeError) -> memory_pb2.DeleteMemoryResponse | None:
-            return memory_pb2.DeleteMemoryResponse() if isinstance(error, NotFound) else None
-
         await self._wire.write(
             self._wire.stubs.memory.DeleteMemory,
             memory_pb2.DeleteMemoryRequest(id=id, namespace=namespace),
-            recovered,
         )
 
     async def extract(
@@ -179,7 +152,7 @@ class AsyncMemories:
         metadata: Mapping[str, JsonValue] | None = None,
         dry_run: bool = False,
     ) -> Extraction:
-        """Finds facts in messages and keeps them. Never repeated: twice would strengthen them."""
+        """Finds facts in messages and keeps them."""
         request = memory_pb2.ExtractMemoriesRequest(
             messages=[
                 extraction_message(each, f"messages[{at}]") for at, each in enumerate(messages)
@@ -189,15 +162,5 @@ class AsyncMemories:
             tags=tags,
             dry_run=dry_run,
         )
-        wire = self._wire
-        return extraction(
-            await wire.once(wire.stubs.memory.ExtractMemories, request, wire.timeout_seconds)
-        )
-
-    async def _stored(self, id: str, namespace: str | None) -> memory_pb2.Memory | None:  # noqa: A002
-        request = memory_pb2.GetMemoryRequest(id=id, namespace=namespace)
-        try:
-            answer = await self._wire.read(self._wire.stubs.memory.GetMemory, request)
-        except NotFound:
-            return None
-        return answer.memory
+        answer = await self._wire.write(self._wire.stubs.memory.ExtractMemories, request)
+        return extraction(answer)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -129,27 +129,19 @@ class Wire:
         """Calls; gRPC repeats what the service config lists. Raises EunoeError."""
         return await self._attempt(method, request, self.timeout_seconds)
 
-    async def once(
-        self, method: grpc.aio.UnaryUnaryMultiCallable[W, A], request: W, timeout_seconds: float
-    ) -> A:
-        """Calls and never again: a second attempt would do more than the first. Raises EunoeError.
+    async def once(self, method: grpc.aio.UnaryUnaryMultiCallable[W, A], request: W) -> A:
+        """Calls and never again, for an answer that only the first attempt gets. Raises EunoeError.
 
         The idempotency key is for those who stand between, such as a proxy that repeats.
         """
         request.request_id = request.request_id or uuid7()
-        return await self._attempt(method, request, timeout_seconds)
+        return await self._attempt(method, request, self.timeout_seconds)
 
-    async def write(
-        self,
-        method: grpc.aio.UnaryUnaryMultiCallable[W, A],
-        request: W,
-        recovered: Callable[[EunoeError], Awaitable[A | None]] | None = None,
-    ) -> A:
+    async def write(self, method: grpc.aio.UnaryUnaryMultiCallable[W, A], request: W) -> A:
         """Calls, and repeats what may never have arrived. Raises EunoeError.
 
-        A repeat can fail because the attempt before it has succeeded and only its answer was lost:
-        the id exists, or is gone. `recovered` gets that error and gives the answer that was lost,
-        or None if the error is a true one.
+        Each attempt has the same idempotency key: what an attempt has done whose answer was lost,
+        the next one is told and does not do again.
         """
         request.request_id = request.request_id or uuid7()
         ends_at = time.monotonic() + self.timeout_seconds
@@ -158,10 +150,6 @@ class Wire:
             try:
                 return await self._attempt(method, request, max(ends_at - time.monotonic(), 0.001))
             except EunoeError as error:
-                if attempt > 1 and recovered is not None:
-                    answer = await recovered(error)
-                    if answer is not None:
-                        return answer
                 pause = pause_seconds(error, attempt)
                 if pause is None or time.monotonic() + pause >= ends_at:
                     raise

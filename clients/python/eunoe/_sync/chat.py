@@ -40,8 +40,8 @@ class Chat:
         """A whole answer; the exchange is stored by then. Raises UpstreamFailed, InvalidRequest."""
         request = chat_pb2.CompleteChatRequest()
         fill(request, messages, options)
-        method = self._wire.stubs.chat.CompleteChat
-        return answer(self._wire.once(method, request, self._timeout_seconds))
+        wire = self._wire.with_timeout(self._timeout_seconds)
+        return answer(wire.write(wire.stubs.chat.CompleteChat, request))
 
     def stream(self, messages: ChatMessages, **options: Unpack[ChatOptions]) -> ChatStream:
         """An answer piece by piece: iterate over it. Asks when the iteration begins."""

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from eunoe._dialogue import DialogueOptions
-from eunoe._json import JsonValue, dumps, is_same, loads, optional_object
-from eunoe._message import Message, NewMessage, Role, holds, message, new_messages
+from eunoe._json import JsonValue, dumps, loads, optional_object
+from eunoe._message import Message, NewMessage, Role, message, new_messages
 from eunoe._moment import from_timestamp, optional_moment, to_text, to_timestamp
 from eunoe._page import Page
 from eunoe._sync.paging import Paged
 from eunoe._uuid7 import uuid7
-from eunoe.exceptions import DuplicateId, EunoeError, NotFound, StateVersionMismatch
 from eunoe.v1 import dialogue_pb2
 
 if TYPE_CHECKING:
@@ -127,18 +126,7 @@ class Dialogue:
             commit_after_seconds=commit_after_seconds,
         )
 
-        def recovered(error: EunoeError) -> dialogue_pb2.CreateMessagesResponse | None:
-            if not isinstance(error, DuplicateId):
-                return None
-            found = dialogue_pb2.CreateMessagesResponse()
-            for asked in request.messages:
-                stored = _stored_message(self._wire, self.id, self.namespace, asked.id)
-                if stored is None or not holds(stored, asked):
-                    return None
-                found.messages.append(stored)
-            return found
-
-        answer = self._wire.write(self._wire.stubs.dialogue.CreateMessages, request, recovered)
+        answer = self._wire.write(self._wire.stubs.dialogue.CreateMessages, request)
         self.total_messages += len(answer.messages)
         return [message(each) for each in answer.messages]
 
@@ -193,13 +181,9 @@ class Dialogue:
     def delete_message(self, id: str) -> None:  # noqa: A002 - the API's name
         """Deletes a message for good. Raises NotFound."""
 
-        def recovered(error: EunoeError) -> dialogue_pb2.DeleteMessageResponse | None:
-            return dialogue_pb2.DeleteMessageResponse() if isinstance(error, NotFound) else None
-
         self._wire.write(
             self._wire.stubs.dialogue.DeleteMessage,
             dialogue_pb2.DeleteMessageRequest(dialogue_id=self.id, id=id, namespace=self.namespace),
-            recovered,
         )
         self.total_messages -= 1
 
@@ -220,16 +204,7 @@ class Dialogue:
             if_version=self.state_version if only_if_unchanged else None,
         )
 
-        def recovered(error: EunoeError) -> dialogue_pb2.PutDialogueStateResponse | None:
-            if not isinstance(error, StateVersionMismatch):
-                return None
-            now = self._state()
-            is_ours = now.version == request.if_version + 1
-            if not is_ours or not is_same(now.state_json, request.state_json):
-                return None
-            return dialogue_pb2.PutDialogueStateResponse(version=now.version)
-
-        answer = self._wire.write(self._wire.stubs.dialogue.PutDialogueState, request, recovered)
+        answer = self._wire.write(self._wire.stubs.dialogue.PutDialogueState, request)
         self.state_version = answer.version
 
     def patch_state(self, changes: Mapping[str, JsonValue]) -> None:
@@ -317,13 +292,7 @@ def create_dialogue(
         commit_after_seconds=options.get("commit_after_seconds"),
     )
 
-    def recovered(error: EunoeError) -> dialogue_pb2.CreateDialogueResponse | None:
-        if not isinstance(error, DuplicateId):
-            return None
-        stored = _stored_dialogue(wire, request)
-        return None if stored is None else dialogue_pb2.CreateDialogueResponse(dialogue=stored)
-
-    answer = wire.write(wire.stubs.dialogue.CreateDialogue, request, recovered)
+    answer = wire.write(wire.stubs.dialogue.CreateDialogue, request)
     return Dialogue(wire, answer.dialogue)
 
 
@@ -339,44 +308,3 @@ def list_dialogues(
         return Page(dialogues, answer.next_page_token or None)
 
     return Paged(fetch, next_token)
-
-
-def _stored_dialogue(
-    wire: Wire, asked: dialogue_pb2.CreateDialogueRequest
-) -> dialogue_pb2.Dialogue | None:
-    """The dialogue that an earlier attempt has created, or None if someone else's has the id."""
-    namespace = asked.namespace if asked.HasField("namespace") else None
-    answer = wire.read(
-        wire.stubs.dialogue.GetDialogue,
-        dialogue_pb2.GetDialogueRequest(id=asked.id, namespace=namespace, message_limit=0),
-    )
-    stored, messages = Dialogue(wire, answer.dialogue), []
-    for new in asked.messages:
-        found = _stored_message(wire, stored.id, stored.namespace, new.id)
-        if found is None or not holds(found, new):
-            return None
-        messages.append(found)
-    is_ours = (
-        stored.label == (asked.label or None)
-        and list(stored.tags) == list(dict.fromkeys(asked.tags))
-        and (stored.thread_of or "") == asked.thread_of
-        and is_same(answer.dialogue.metadata_json or "{}", asked.metadata_json or "{}")
-        and is_same(answer.dialogue.state_json or "{}", asked.state_json or "{}")
-    )
-    if not is_ours:
-        return None
-    answer.dialogue.messages.extend(messages)
-    return answer.dialogue
-
-
-def _stored_message(
-    wire: Wire, dialogue_id: str, namespace: str | None, message_id: str
-) -> dialogue_pb2.Message | None:
-    request = dialogue_pb2.GetMessageRequest(
-        dialogue_id=dialogue_id, id=message_id, namespace=namespace
-    )
-    try:
-        answer = wire.read(wire.stubs.dialogue.GetMessage, request)
-    except NotFound:
-        return None
-    return answer.message

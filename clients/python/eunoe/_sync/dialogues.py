@@ -10,7 +10,6 @@ from eunoe._dialogue import DialogueOptions
 from eunoe._moment import to_text, to_timestamp
 from eunoe._sync.dialogue import Dialogue, create_dialogue, list_dialogues
 from eunoe._sync.paging import Paged
-from eunoe.exceptions import EunoeError, NotFound
 from eunoe.v1 import dialogue_pb2
 
 if TYPE_CHECKING:
@@ -87,11 +86,7 @@ class Dialogues:
         Raises NotFound.
         """
 
-        def recovered(error: EunoeError) -> dialogue_pb2.DeleteDialogueResponse | None:
-            return dialogue_pb2.DeleteDialogueResponse() if isinstance(error, NotFound) else None
-
         self._wire.write(
             self._wire.stubs.dialogue.DeleteDialogue,
             dialogue_pb2.DeleteDialogueRequest(id=id, namespace=namespace, keep_facts=keep_facts),
-            recovered,
         )
