@@ -208,6 +208,12 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
+        self.tasks = Gauge(
+            "eunoe_tasks",
+            "Tasks of the event loop that have not ended.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
         self.loop_lag_seconds = Histogram(
             "eunoe_event_loop_lag_seconds",
             "How late the event loop came to a timer of a second.",

@@ -36,6 +36,7 @@ class Sampler:
             due = loop.time() + SAMPLE_SECONDS
             await asyncio.sleep(SAMPLE_SECONDS)
             self._metrics.loop_lag_seconds.observe(max(0.0, loop.time() - due))
+            self._metrics.tasks.set(len(asyncio.all_tasks()))
             self._look_at_pool()
 
     def _look_at_pool(self) -> None:
