@@ -27,7 +27,7 @@ class OutsidePostgres:
     """Real, on a unix socket, with all its durability."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._cluster = Cluster(folder)
         self._cluster.create_if_absent()
         self._cluster.start()
@@ -41,7 +41,7 @@ class OutsidePostgres:
 
     def kill(self) -> None:
         """SIGKILL to the postmaster; its processes notice and end."""
-        os.kill(postmaster_pid(self._folder), signal.SIGKILL)
+        os.kill(postmaster_pid(self.folder), signal.SIGKILL)
         wait_until(lambda: not self._cluster.is_alive(), "the processes of Postgres to end")
 
     def start(self) -> None:

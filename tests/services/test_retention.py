@@ -98,7 +98,7 @@ class Shelf:
         async with self.database.transaction(await self.tenant(namespace)) as tx:
             memories = await tx.memories.list_page(ALL_MEMORIES, 200)
             dialogues = await tx.dialogues.list_page(DialogueFilter(), 200)
-        return {each.id for each in (*memories.items, *dialogues.items)}
+        return {each.id for each in memories.items} | {each.id for each in dialogues.items}
 
     async def events(self) -> Sequence[AuditEvent]:
         page = await AuditTrail(self.database).list_page(

@@ -79,7 +79,7 @@ async def test_a_large_namespace_goes_in_steps(
             " from generate_series(1, 25) as n",
             [tenant.namespace_key, tenant.project_id],
         )
-    deleted = []
+    deleted: list[int] = []
     while not deleted or deleted[-1] == 10:
         deleted.append(await database.run(tenant, lambda tx: tx.namespaces.thin_out(10)))
     assert deleted == [10, 10, 5]
