@@ -67,11 +67,11 @@ class Days:
 def days_asked_for(start: datetime | None, end: datetime | None, now: datetime) -> Days:
     """From the day of `start` to the day of the instant before `end`. Raises InvalidParameter."""
     end = now if end is None else end
-    last = (end.astimezone(UTC) - timedelta(microseconds=1)).date()
     try:
+        last = (end.astimezone(UTC) - timedelta(microseconds=1)).date()
         first = last - _DEFAULT_PERIOD if start is None else start.astimezone(UTC).date()
     except OverflowError:
-        first = date.min
+        raise InvalidParameter.of("endDate", "must be later") from None
     if start is not None and start >= end:
         raise InvalidParameter.of("startDate", "must be before endDate")
     if (last - first).days >= MAX_PERIOD_DAYS:

@@ -1,35 +1,40 @@
 """What every call passes through before its servicer, in this order and for these reasons:
 
-1. `Shedding`        first, so that a refusal for overload costs next to nothing
-2. `InFlight`        outside of all that may store, so that a call counts until the last is done
-3. `RequestId`       so that every later line and error can name the request
-4. `AccessLog`       outside of errors, so that it sees the status that really went out
-5. `Errors`          outside of auth, so that a refused key is answered like any other error
-6. `Authentication`  before anything reads the request's contents
-7. `RateLimit`       before the gates, so that one key that calls too often takes no place there
-8. `Admission`       before anything that works
-9. `Metering`        behind both, so that what was refused is not counted
-10. `RequiredFields` behind the key, so that nobody without one learns what a request needs
-11. `IdempotencyKeys` last, so that only what would be done is looked up
+1. `Shedding`         first, so that a refusal for overload costs next to nothing
+2. `InFlight`         outside of all that may store, so that a call counts until the last is done
+3. `RequestId`        so that every later line and error can name the request
+4. `Spans`            outside of errors as the next, and inside of what names the request
+5. `AccessLog`        outside of errors, so that it sees the status that really went out
+6. `Errors`           outside of auth, so that a refused key is answered like any other error
+7. `Deadline`         before the first question to the database, which is about the key
+8. `Authentication`   before anything reads the request's contents
+9. `RateLimit`        before the gates, so that one key that calls too often takes no place there
+10. `Admission`       before anything that works
+11. `Metering`        behind both, so that what was refused is not counted
+12. `RequiredFields`  behind the key, so that nobody without one learns what a request needs
+13. `IdempotencyKeys` last, so that only what would be done is looked up
 """
 
 from eunoe_server.transport.grpc.interceptors.access_log import AccessLog
 from eunoe_server.transport.grpc.interceptors.admission import Admission, Gates, Shedding
 from eunoe_server.transport.grpc.interceptors.authentication import Authentication, caller
 from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor
+from eunoe_server.transport.grpc.interceptors.deadline import Deadline
 from eunoe_server.transport.grpc.interceptors.errors import Errors
 from eunoe_server.transport.grpc.interceptors.idempotency import IdempotencyKeys
 from eunoe_server.transport.grpc.interceptors.in_flight import InFlight
 from eunoe_server.transport.grpc.interceptors.metering import Metering
-from eunoe_server.transport.grpc.interceptors.rate_limit import RateLimit
+from eunoe_server.transport.grpc.interceptors.rate_limit import RateLimit, unsent_metadata
 from eunoe_server.transport.grpc.interceptors.request_id import RequestId
 from eunoe_server.transport.grpc.interceptors.required_fields import RequiredFields
+from eunoe_server.transport.grpc.interceptors.spans import Spans
 
 __all__ = [
     "AccessLog",
     "Admission",
     "Authentication",
     "Call",
+    "Deadline",
     "Errors",
     "Gates",
     "IdempotencyKeys",
@@ -40,5 +45,7 @@ __all__ = [
     "RequestId",
     "RequiredFields",
     "Shedding",
+    "Spans",
     "caller",
+    "unsent_metadata",
 ]

@@ -1,15 +1,15 @@
 """Refusing early what cannot be served in time, so that what is let in can (`admission.py`).
 
-Two kinds of calls, each with a gate, because they wait for different things:
+Two kinds of calls, each with a gate, because they use up different things:
 
 * `calls` protects the event loop and the database's connections: reading, writing, searching.
   More at a time would finish no sooner, only later each.
 * `chats` protects memory and file descriptors: calls that wait for a model, mostly asleep, for
   minutes. They hold no place among the `calls`, so however many there are, memories are read and
-  searched. What they do with the database has a gate of its own (`services/chat.py`), which they
-  leave before they wait for the model.
+  searched. What they do with the database goes through `steps`, and they leave that before they
+  wait for the model (`services/chat.py`); here it only says when a chat has no chance.
 
-Health and reflection pass by both. `Shedding` stands first of all: while a gate refuses, a call
+Health and reflection pass by all of them. `Shedding` stands first of all: while a gate refuses, a call
 is answered before it is decoded, checked for a key or logged; that is what makes a refusal cheap
 enough to give thousands of them a second. It tells a stranger nothing but that the server is busy.
 `Admission` stands behind the limits of the key, and lets in or has wait.
@@ -35,13 +35,17 @@ from eunoe_server.transport.grpc.status import to_status
 
 log = structlog.get_logger()
 
-#: What waits for a model, by method.
-_MODEL_METHODS = frozenset(
+#: What remembers and waits for a model, by method; and what only waits for one.
+_CHATS = frozenset(
     {
         "/eunoe.v1.ChatService/CompleteChat",
         "/eunoe.v1.ChatService/StreamChat",
         "/eunoe.v1.ChatService/CreateResponse",
         "/eunoe.v1.ChatService/StreamResponse",
+    }
+)
+_OTHER_MODEL_METHODS = frozenset(
+    {
         "/eunoe.v1.ChatService/CreateEmbeddings",
         "/eunoe.v1.ChatService/ListModels",
         "/eunoe.v1.ChatService/GetModel",
@@ -54,14 +58,22 @@ _REPORT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """The two gates of a server."""
+    """The gates of a server."""
 
     calls: Gate
     chats: Gate
+    steps: Gate
 
     def of(self, method: str) -> Gate:
         """The gate that a method goes through."""
-        return self.chats if method in _MODEL_METHODS else self.calls
+        waits_for_model = method in _CHATS or method in _OTHER_MODEL_METHODS
+        return self.chats if waits_for_model else self.calls
+
+    def are_refusing(self, method: str) -> bool:
+        """Whether a call that came now would be refused."""
+        if method in _CHATS:
+            return self.chats.is_refusing or self.steps.is_refusing
+        return self.of(method).is_refusing
 
 
 class Shedding(grpc.aio.ServerInterceptor):
@@ -82,7 +94,7 @@ class Shedding(grpc.aio.ServerInterceptor):
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """The handler that the rest of the chain found, or one that refuses."""
         method = handler_call_details.method
-        if not self._gates.of(method).is_refusing or method.startswith(OPEN_SERVICES):
+        if not self._gates.are_refusing(method) or method.startswith(OPEN_SERVICES):
             return await continuation(handler_call_details)
         self._report()
         return _REFUSAL
@@ -97,13 +109,14 @@ class Shedding(grpc.aio.ServerInterceptor):
 
 
 async def _refuse(request: bytes, context: Any) -> bytes:
-    """Takes the request as bytes: what is not decoded costs nothing."""
+    """Takes the request as bytes, and sets its status instead of raising it: both are cheaper."""
     del request
     name = name_of(context.invocation_metadata())
-    error = Overloaded(retry_after_seconds=RETRY_SECONDS, metadata={"request_id": name})
-    context.set_trailing_metadata((("x-request-id", name),))
-    await context.abort_with_status(to_status(error))
-    raise AssertionError("unreachable: abort raises")
+    status = to_status(Overloaded(retry_after_seconds=RETRY_SECONDS, metadata={"request_id": name}))
+    context.set_code(status.code)
+    context.set_details(status.details)
+    context.set_trailing_metadata((*status.trailing_metadata, ("x-request-id", name)))
+    return b""
 
 
 # A stream is refused by the same handler: what a client sees of both is the status alone.

@@ -9,11 +9,19 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 
 from eunoe_server.domain.token_bucket import Allowance, TokenBuckets
 from eunoe_server.errors import LimitReached
 from eunoe_server.transport.grpc.interceptors.authentication import caller
 from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor
+
+_unsent: ContextVar[tuple[tuple[str, str], ...]] = ContextVar("unsent", default=())
+
+
+def unsent_metadata() -> tuple[tuple[str, str], ...]:
+    """What belongs to the initial metadata of a call that sends its own: it can be sent once."""
+    return _unsent.get()
 
 
 class RateLimit(Interceptor):
@@ -29,7 +37,10 @@ class RateLimit(Interceptor):
     async def around(self, call: Call) -> AsyncIterator[None]:
         """Raises LimitReached."""
         allowance = self._buckets.take(caller().key_id, self._now())
-        await call.context.send_initial_metadata(_metadata(allowance))
+        if call.metadata("x-memory-timing") and not allowance.retry_after_seconds:
+            _unsent.set(_metadata(allowance))
+        else:
+            await call.context.send_initial_metadata(_metadata(allowance))
         if allowance.retry_after_seconds:
             raise LimitReached(retry_after_seconds=allowance.retry_after_seconds)
         yield

@@ -1,0 +1,196 @@
+"""The gate: who comes in, who waits and who is refused. Time is a number here, not a clock."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from eunoe_server.admission import MAX_WAITING, Gate
+from eunoe_server.errors import Overloaded
+
+
+class Clock:
+    """Stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Visitor:
+    """Enters a gate in a task of its own, and stays until it is told to leave."""
+
+    def __init__(self, gate: Gate, *, is_owed: bool = False) -> None:
+        self._may_leave = asyncio.Event()
+        self.is_inside = False
+        self.task = asyncio.create_task(self._visit(gate, is_owed))
+
+    async def _visit(self, gate: Gate, is_owed: bool) -> None:
+        async with gate.entered(is_owed=is_owed):
+            self.is_inside = True
+            await self._may_leave.wait()
+        self.is_inside = False
+
+    async def leave(self) -> None:
+        self._may_leave.set()
+        await self.task
+
+
+async def settled() -> None:
+    """Lets every task come as far as it can."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def visitors(gate: Gate, count: int) -> list[Visitor]:
+    found = [Visitor(gate) for _ in range(count)]
+    await settled()
+    return found
+
+
+async def leave_all(found: list[Visitor]) -> None:
+    for visitor in found:
+        await visitor.leave()
+
+
+def gate_of(limit: int, clock: Clock, *, burst: float = 1.0, standing: float = 0.02) -> Gate:
+    return Gate(limit, burst_seconds=burst, standing_seconds=standing, monotonic_seconds=clock)
+
+
+async def test_no_more_than_the_limit_are_inside_and_the_others_follow_in_their_order() -> None:
+    gate = gate_of(2, Clock())
+    found = await visitors(gate, 5)
+    assert [each.is_inside for each in found] == [True, True, False, False, False]
+    await found[1].leave()
+    await settled()
+    assert [each.is_inside for each in found] == [True, False, True, False, False]
+    assert (gate.inside, gate.waiting) == (2, 2)
+    await leave_all(found)
+    assert (gate.inside, gate.waiting) == (0, 0)
+
+
+async def test_without_a_line_who_finds_it_full_is_refused_at_once() -> None:
+    gate = gate_of(1, Clock(), burst=0.0)
+    (inside,) = await visitors(gate, 1)
+    assert gate.is_refusing
+    with pytest.raises(Overloaded) as refusal:
+        await gate.entered().__aenter__()
+    assert refusal.value.retry_after_seconds == 1.0
+    await inside.leave()
+    assert not gate.is_refusing
+
+
+async def paced(gate: Gate, clock: Clock, found: list[Visitor], seconds: float) -> None:
+    """Has them leave one after the other, so many seconds apart."""
+    for visitor in found:
+        clock.seconds += seconds
+        await visitor.leave()
+        await settled()
+
+
+async def test_a_burst_may_wait_as_long_as_it_is_foretold_to_and_no_longer() -> None:
+    clock = Clock()
+    gate = gate_of(1, clock)
+    found = await visitors(gate, 41)
+    await paced(gate, clock, found[:30], 0.02)
+    # By now it is known that one leaves every 0.02 s (less a twentieth, as the pace is smoothed):
+    # ten wait, and 53 would take a second.
+    found += await visitors(gate, 39)
+    assert not gate.is_refusing
+    found += await visitors(gate, 3)
+    assert gate.is_refusing
+    await leave_all(found)
+
+
+async def test_a_line_that_stays_is_kept_short_and_one_that_has_been_empty_may_grow_again() -> None:
+    clock = Clock()
+    gate = gate_of(1, clock)
+    found = await visitors(gate, 60)
+    await paced(gate, clock, found[:55], 0.02)
+    # For 1.1 s somebody has been waiting, and four in line stand for 0.08 s.
+    assert gate.is_refusing
+    await paced(gate, clock, found[55:], 0.02)
+    assert not gate.is_refusing
+    # A moment later the same again is no new burst.
+    found = await visitors(gate, 2)
+    assert gate.is_refusing
+    await paced(gate, clock, found, 0.02)
+    clock.seconds += 1.1
+    found = await visitors(gate, 3)
+    assert not gate.is_refusing
+    await leave_all(found)
+
+
+async def test_where_nobody_leaves_the_wait_is_foretold_from_how_long_that_has_been_so() -> None:
+    clock = Clock()
+    gate = gate_of(1, clock)
+    found = await visitors(gate, 3)
+    assert not gate.is_refusing
+    clock.seconds += 0.4
+    assert gate.is_refusing
+    await leave_all(found)
+
+
+async def test_a_line_has_an_end_whatever_the_pace() -> None:
+    gate = gate_of(1, Clock())
+    found = await visitors(gate, MAX_WAITING + 1)
+    assert gate.is_refusing
+    for visitor in found[1:]:
+        visitor.task.cancel()
+    await asyncio.wait([visitor.task for visitor in found[1:]])
+    await found[0].leave()
+    assert (gate.inside, gate.waiting) == (0, 0)
+
+
+async def test_what_is_owed_is_never_refused_and_goes_before_the_line() -> None:
+    clock = Clock()
+    gate = gate_of(1, clock)
+    found = await visitors(gate, 3)
+    clock.seconds += 10
+    assert gate.is_refusing
+    owed = Visitor(gate, is_owed=True)
+    await settled()
+    await found[0].leave()
+    await settled()
+    assert owed.is_inside
+    await owed.leave()
+    await leave_all(found)
+
+
+async def test_who_gives_up_in_the_line_is_passed_over() -> None:
+    gate = gate_of(1, Clock())
+    found = await visitors(gate, 3)
+    found[1].task.cancel()
+    await settled()
+    await found[0].leave()
+    await settled()
+    assert found[2].is_inside
+    await found[2].leave()
+    assert gate.inside == 0
+
+
+async def test_who_gives_up_in_the_moment_of_his_turn_passes_it_on() -> None:
+    gate = gate_of(1, Clock())
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(gate.entered())
+        found = await visitors(gate, 2)
+        await stack.aclose()  # hands the place over; nothing has run since
+        found[0].task.cancel()
+        await settled()
+    assert found[1].is_inside
+    await found[1].leave()
+    assert (gate.inside, gate.waiting) == (0, 0)
+
+
+async def test_a_wait_that_was_foretold_wrongly_ends_by_itself() -> None:
+    gate = Gate(1, burst_seconds=0.02, standing_seconds=0.02)
+    (inside,) = await visitors(gate, 1)
+    with pytest.raises(Overloaded):
+        async with gate.entered():
+            raise AssertionError("nobody left")
+    await inside.leave()
+    assert (gate.inside, gate.waiting) == (0, 0)
