@@ -6,6 +6,7 @@ and names; and it looks whether the division of a large namespace is complete.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -29,13 +30,13 @@ KEYS = {
 
 
 def copy_namespaces(connection: Connection[Any], names: Sequence[str], total: int) -> None:
-    """Copies these namespaces, as often as needed, until there are `total` texts in all."""
+    """Copies these namespaces, as often as it takes to have `total` texts in all."""
     (texts,) = connection.execute(
         "select count(*) from search_entries join namespaces using (namespace_key)"
         " where name = any(%s)",
         [list(names)],
     ).fetchone() or (0,)
-    copies = max(total - entries_in_all(connection), 0) // texts
+    copies = max(math.ceil((total - entries_in_all(connection)) / texts), 0)
     columns = {table: _columns(connection, table) for table in KEYS}
     for number in track(range(1, copies + 1), description="copying"):
         with connection.transaction():

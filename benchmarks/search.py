@@ -6,8 +6,8 @@
 Invented conversations go in through the public gRPC API of a server in a process of its own; this
 process only loads, asks and counts. Printed are, each as the median over rounds with the lowest
 and the highest: how many messages a second are written with vector and index; searches in small
-namespaces while the total grows; and one large namespace, with how many of its first ten results an
-exact search has too.
+namespaces while the total grows; and single namespaces up to a large one, with how many of the
+first ten results in that one an exact search has too.
 
 Two things are not done over the API. The growth to `--total` copies rows inside the database, as a
 million calls would measure patience. The exact search reads the whole large namespace in one
@@ -21,7 +21,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -53,6 +53,8 @@ DIALOGUE_MESSAGES = 50
 COMMIT_AFTER_SECONDS = 86_400
 #: Calls under way at a time while loading.
 WRITERS = 4
+#: Beyond those of the small namespaces, which are numbered.
+SINGLE_SEEDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,11 @@ class Sizes:
     #: Questions a round; a tenth of them in the large namespace.
     questions: int
     rounds: int
+    #: Texts in namespaces between the small ones and the large one.
+    between: tuple[int, ...] = ()
 
 
-FULL = Sizes(100_000, 1_000, 100_000, 1_000_000, 500, 5)
+FULL = Sizes(100_000, 1_000, 100_000, 1_000_000, 500, 5, (1_000, 10_000))
 QUICK = Sizes(600, 12, 300, 1_500, 20, 2)
 
 
@@ -82,9 +86,13 @@ class Figures:
     milliseconds: list[list[float]] = field(default_factory=list)
     results: list[int] = field(default_factory=list)
 
+    def medians(self) -> list[float]:
+        """Milliseconds, a median each round."""
+        return [median(each) for each in self.milliseconds]
+
     def line(self, name: str, per_query: int) -> str:
         """Median and 95th percentile of the rounds, and how many results came back."""
-        p50 = [median(each) for each in self.milliseconds]
+        p50 = self.medians()
         p95 = [quantiles(each, n=20)[-1] for each in self.milliseconds]
         return (
             f"{name}: p50 {median(p50):.2f} ms ({min(p50):.2f} to {max(p50):.2f}), "
@@ -93,10 +101,23 @@ class Figures:
         )
 
 
+@dataclass(slots=True)
+class Measured:
+    """What a run gave."""
+
+    #: Searches in small namespaces, by texts in all.
+    small: dict[int, Figures] = field(default_factory=dict)
+    #: Searches in one namespace, by its texts.
+    single: dict[int, Figures] = field(default_factory=dict)
+
+
 class Eunoe:
     """A running server, through its public API."""
 
-    def __init__(self, target: str, api_key: str) -> None:
+    def __init__(
+        self, target: str, api_key: str, *, commit_after_seconds: int = COMMIT_AFTER_SECONDS
+    ) -> None:
+        self._commit_after_seconds = commit_after_seconds
         self._channel = grpc.insecure_channel(target)
         self._dialogues = dialogue_pb2_grpc.DialogueServiceStub(self._channel)
         self._search = search_pb2_grpc.SearchServiceStub(self._channel)
@@ -105,7 +126,7 @@ class Eunoe:
     def write(self, namespace: str, turns: Sequence[Turn]) -> None:
         """One dialogue, in one call."""
         request = dialogue_pb2.CreateDialogueRequest(
-            namespace=namespace, commit_after_seconds=COMMIT_AFTER_SECONDS
+            namespace=namespace, commit_after_seconds=self._commit_after_seconds
         )
         for number, turn in enumerate(turns):
             request.messages.add(
@@ -162,12 +183,14 @@ def main() -> None:
         options.total,
         options.questions,
         options.rounds,
+        FULL.between,
     )
     measure(QUICK if options.quick else sizes, options.target, options.api_key)
 
 
-def measure(sizes: Sizes, target: str = "", api_key: str = "") -> None:
+def measure(sizes: Sizes, target: str = "", api_key: str = "") -> Measured:
     """Loads, asks and prints."""
+    measured = Measured()
     with contextlib.ExitStack() as stack:
         server = None
         if not target:
@@ -179,11 +202,14 @@ def measure(sizes: Sizes, target: str = "", api_key: str = "") -> None:
 
         step = sizes.namespaces // 10
         load_small(eunoe, loaded, sizes, step)
-        print(ask_small(eunoe, loaded, sizes, f"{step * sizes.texts // sizes.namespaces:,} texts"))
+        first = step * sizes.texts // sizes.namespaces
+        measured.small[first] = ask_small(eunoe, loaded, sizes, first)
         load_small(eunoe, loaded, sizes, sizes.namespaces - step)
-        print(ask_small(eunoe, loaded, sizes, f"{sizes.texts:,} texts"))
-        load_large(eunoe, loaded, sizes)
-        asyncio.run(large_and_growth(eunoe, loaded, sizes, server))
+        measured.small[sizes.texts] = ask_small(eunoe, loaded, sizes, sizes.texts)
+        for texts in (*sizes.between, sizes.large):
+            load_single(eunoe, loaded, texts)
+        asyncio.run(single_and_growth(eunoe, loaded, sizes, server, measured))
+    return measured
 
 
 def load_small(eunoe: Eunoe, loaded: Loaded, sizes: Sizes, count: int) -> None:
@@ -199,12 +225,17 @@ def load_small(eunoe: Eunoe, loaded: Loaded, sizes: Sizes, count: int) -> None:
     _write(eunoe, batches, f"{count:,} namespaces of {texts:,} texts")
 
 
-def load_large(eunoe: Eunoe, loaded: Loaded, sizes: Sizes) -> None:
-    """Adds the large namespace. Its texts are of another seed than all small ones'."""
-    name = f"{loaded.prefix}-large"
-    turns = list(islice(invented_turns(seed=-1), sizes.large))
+def load_single(eunoe: Eunoe, loaded: Loaded, texts: int) -> None:
+    """Adds one namespace of so many texts, of another seed than all small ones'."""
+    name = single_name(loaded, texts)
+    turns = list(islice(invented_turns(seed=SINGLE_SEEDS + texts), texts))
     loaded.questions[name] = [turn.question for turn in turns]
-    _write(eunoe, list(_dialogues(name, turns)), f"one namespace of {sizes.large:,} texts")
+    _write(eunoe, list(_dialogues(name, turns)), f"one namespace of {texts:,} texts")
+
+
+def single_name(loaded: Loaded, texts: int) -> str:
+    """What the namespace of so many texts is called."""
+    return f"{loaded.prefix}-single-{texts}"
 
 
 def _dialogues(name: str, turns: Sequence[Turn]) -> Iterator[tuple[str, Sequence[Turn]]]:
@@ -228,31 +259,26 @@ def _write(eunoe: Eunoe, batches: Sequence[tuple[str, Sequence[Turn]]], what: st
     )
 
 
-def ask_small(eunoe: Eunoe, loaded: Loaded, sizes: Sizes, in_all: str) -> str:
+def ask_small(eunoe: Eunoe, loaded: Loaded, sizes: Sizes, in_all: int) -> Figures:
     """Questions to small namespaces chosen at random."""
     per_query = min(LIMIT, sizes.texts // sizes.namespaces)
-    figures = _ask(
-        eunoe,
-        loaded,
-        sizes.questions,
-        sizes.rounds,
-        lambda choose: choose.choice(loaded.namespaces),
+    figures = _ask(eunoe, loaded, loaded.namespaces, sizes.questions, sizes.rounds)
+    name = (
+        f"search, a namespace of {sizes.texts // sizes.namespaces:,} texts, {in_all:,} texts in all"
     )
-    return figures.line(
-        f"search, a namespace of {sizes.texts // sizes.namespaces:,} texts, {in_all} in all",
-        per_query,
-    )
+    print(figures.line(name, per_query))
+    return figures
 
 
 def _ask(
-    eunoe: Eunoe, loaded: Loaded, questions: int, rounds: int, where: Callable[[Random], str]
+    eunoe: Eunoe, loaded: Loaded, namespaces: Sequence[str], questions: int, rounds: int
 ) -> Figures:
     choose = Random(7)  # noqa: S311 - no secret
     figures = Figures()
     for number in range(rounds + 1):
         times = []
         for _ in range(questions):
-            namespace = where(choose)
+            namespace = choose.choice(namespaces)
             question = choose.choice(loaded.questions[namespace])
             started = time.perf_counter()
             found = eunoe.ask(namespace, question)
@@ -264,35 +290,41 @@ def _ask(
     return figures
 
 
-async def large_and_growth(
-    eunoe: Eunoe, loaded: Loaded, sizes: Sizes, server: ServerProcess | None
+async def single_and_growth(
+    eunoe: Eunoe,
+    loaded: Loaded,
+    sizes: Sizes,
+    server: ServerProcess | None,
+    measured: Measured,
 ) -> None:
-    """The large namespace, and the small ones among `sizes.total` texts."""
-    name = f"{loaded.prefix}-large"
-    title = f"search, one namespace of {sizes.large:,} texts"
+    """The single namespaces, and the small ones among `sizes.total` texts."""
     questions = max(sizes.questions // 10, 10)
 
-    def ask_large() -> str:
-        figures = _ask(eunoe, loaded, questions, sizes.rounds, lambda _: name)
-        return figures.line(title, min(LIMIT, sizes.large))
+    def ask_single() -> None:
+        for texts in (*sizes.between, sizes.large):
+            name = single_name(loaded, texts)
+            figures = _ask(eunoe, loaded, [name], questions, sizes.rounds)
+            print(figures.line(f"search, one namespace of {texts:,} texts", min(LIMIT, texts)))
+            measured.single[texts] = figures
 
     if server is None:
-        print(ask_large())
+        ask_single()
         print("recall against exact search, growth: left out, they need the database")
         return
     # The server's own, which is running: joined, not started.
     settings = Settings.load(data_dir=server.data_dir, database_url="")
     async with open_postgres(settings) as dsn:
         with psycopg.connect(dsn, autocommit=True) as connection:
+            large = single_name(loaded, sizes.large)
             started = time.perf_counter()
-            await_upkeep(connection, name)
+            await_upkeep(connection, large)
             print(f"upkeep, done after {time.perf_counter() - started:.1f} s more")
-            print(ask_large())
+            ask_single()
             async with Database(dsn) as database:
-                print(await compare(eunoe, loaded, name, database, connection, questions))
+                print(await compare(eunoe, loaded, large, database, connection, questions))
             copy_namespaces(connection, loaded.namespaces, sizes.total)
-            in_all = f"{entries_in_all(connection):,} texts"
-        print(ask_small(eunoe, loaded, sizes, in_all))
+            in_all = entries_in_all(connection)
+        measured.small[in_all] = ask_small(eunoe, loaded, sizes, in_all)
 
 
 async def compare(

@@ -13,14 +13,13 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks.processes import cpu_seconds, resident_mebibytes
 from tests.fixtures.server import KEY, ServerProcess, serving
 from tests.fixtures.upstream import (
     DONE,
@@ -34,7 +33,6 @@ from tests.fixtures.upstream import (
 )
 
 CHAT, RESPONSES = "/chat/completions", "/responses"
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def chat_steps(chunks: int) -> list[bytes]:
@@ -99,20 +97,6 @@ class Reader:
         self._connection.close()
 
 
-def cpu_seconds(server: ServerProcess) -> float:
-    """What the process has used so far, without its children."""
-    fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
-
-
-def resident_mebibytes(server: ServerProcess) -> float:
-    """What the process holds in memory."""
-    for line in Path(f"/proc/{server.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise LookupError("VmRSS")
-
-
 def stream_figures(
     server: ServerProcess, upstream: Upstream, path: str, steps: Sequence[bytes], rounds: int
 ) -> str:
@@ -120,12 +104,12 @@ def stream_figures(
     costs, walls, count = [], [], 0
     for number in range(rounds + 1):
         upstream.script(sse_reply(*steps), path=f"/v1{path}")
-        before, started = cpu_seconds(server), time.perf_counter()
+        before, started = cpu_seconds(server.pid), time.perf_counter()
         reader = Reader(server, path, number)
         count = reader.events()
         reader.leave()
         if number:  # the first one warms up
-            costs.append((cpu_seconds(server) - before) / count * 1000)
+            costs.append((cpu_seconds(server.pid) - before) / count * 1000)
             walls.append((time.perf_counter() - started) / count * 1000)
     return f"{path:18} {count:7} {median(costs):12.3f} {max(costs):12.3f} {median(walls):12.3f}"
 
@@ -149,12 +133,12 @@ def main() -> None:
             print(stream_figures(server, upstream, path, steps, options.rounds))
 
         first = chat_steps(3)[:2]
-        idle = resident_mebibytes(server)
+        idle = resident_mebibytes(server.pid)
         upstream.script(*[sse_reply(*first, Stall())] * options.streams)
         readers = [Reader(server, CHAT, number) for number in range(options.streams)]
         for reader in readers:
             reader.first()
-        held = resident_mebibytes(server)
+        held = resident_mebibytes(server.pid)
         for reader in readers:
             reader.leave()
         print(
