@@ -50,6 +50,7 @@ def main() -> str | None:
         _try_client(Path(folder) / "client", server)
         python = _try_server(Path(folder) / "server", server)
         sbom = DIST / f"eunoe-server-{server}.cdx.json"
+        _forget_the_machine(python)
         bom = [sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible"]
         root = ["--pyproject", str(ROOT / "pyproject.toml")]
         _run([*bom, *root, "--output-file", str(sbom), str(python)], ROOT)
@@ -103,6 +104,14 @@ def _try_server(folder: Path, release: str) -> Path:
     for arguments in (["--help"], ["routes"], ["migrate", "--help"]):
         _output([str(python.parent / "eunoe"), *arguments], folder)
     return python
+
+
+def _forget_the_machine(python: Path) -> None:
+    """Leaves in the environment what the server brings, and not how or where it got there."""
+    uninstall = [str(python), "-m", "pip", "uninstall", "--quiet", "--yes"]
+    _run([*uninstall, "setuptools", "pip"], python.parent)
+    for path in python.parents[1].rglob("direct_url.json"):
+        path.unlink()
 
 
 def _environment(folder: Path) -> Path:

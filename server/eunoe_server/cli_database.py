@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,16 +14,41 @@ from eunoe_server.cli_options import Config, DatabaseUrl, DataDir, err, load_set
 app = typer.Typer()
 
 
+class Cluster(enum.StrEnum):
+    """Distributed databases that want to be told where tables live."""
+
+    CITUS = "citus"
+
+
 @app.command()
 def migrate(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     config: Config = None,
     check: Annotated[bool, typer.Option(help="Only say what is missing; exit 1 if so.")] = False,
+    distribute: Annotated[
+        Cluster | None,
+        typer.Option(help="Afterwards, spread the tables over the nodes of such a cluster."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print the statements of --distribute.")
+    ] = False,
 ) -> None:
     """Bring the database's schema to this version."""
+    from eunoe_server.stores import distribution  # noqa: PLC0415 - other commands start faster without
+
+    if dry_run:
+        if distribute is None:
+            raise typer.BadParameter("goes with --distribute", param_hint="--dry-run")
+        for statement in distribution.statements():
+            out.print(f"{statement};", highlight=False, markup=False, soft_wrap=True)
+        return
     settings = load_settings(config, data_dir=data_dir, database_url=database_url)
-    from eunoe_server.administration import apply_migrations, missing_migrations  # noqa: PLC0415 - other commands start faster without
+    from eunoe_server.administration import (  # noqa: PLC0415 - as above
+        apply_migrations,
+        distribute_tables,
+        missing_migrations,
+    )
 
     if check:
         missing = asyncio.run(missing_migrations(settings))
@@ -34,6 +60,9 @@ def migrate(
     for name in applied:
         out.print(f"applied {name}", highlight=False)
     out.print("The schema is at this version.")
+    if distribute is not None:
+        executed = asyncio.run(distribute_tables(settings))
+        out.print(f"{len(executed)} statements have distributed it.", highlight=False)
 
 
 @app.command()

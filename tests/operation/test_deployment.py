@@ -231,6 +231,12 @@ class TestDashboard:
         families = {re.sub("_(bucket|sum|count|total)$", "", name) for name in metrics}
         assert {family for family in families if not re.search(rf"\b{family}(_|\b)", text)} == set()
 
+    def test_the_operators_page_names_every_metric(self, metrics: set[str]) -> None:
+        page = (ROOT / "docs" / "operations.md").read_text()
+        named = set(re.findall(r"\beunoe_[a-z_]+\b", page))
+        families = {re.sub("_(bucket|sum|count)$", "", name) for name in metrics}
+        assert named == families
+
     def test_panels_have_a_place_of_their_own(self, board: dict[str, Any]) -> None:
         taken: set[tuple[int, int]] = set()
         for panel in board["panels"]:

@@ -27,7 +27,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import AsyncConnection
 
-from eunoe_server.errors import EunoeError
+from eunoe_server.errors import EunoeError, StorageUnavailable
 
 FILE_NAME = re.compile(r"(\d{4})_(pre|post)_[a-z]+_[a-z0-9_]+\.sql")
 _NO_TRANSACTION = "-- no-transaction\n"
@@ -123,9 +123,12 @@ async def prepare(connection: AsyncConnection[Any]) -> None:
 
 
 async def status(conninfo: str) -> SchemaStatus:
-    """How the schema of the database at `conninfo` fits."""
-    async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
-        return await schema_status(connection)
+    """How the schema of the database at `conninfo` fits. Raises StorageUnavailable."""
+    try:
+        async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+            return await schema_status(connection)
+    except psycopg.OperationalError as exc:
+        raise StorageUnavailable("The database cannot be reached.") from exc
 
 
 async def schema_status(connection: AsyncConnection[Any]) -> SchemaStatus:
