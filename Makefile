@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install serve test differential reliability rehearse-image release lint format gen proto-lint types clean
+.PHONY: help install serve test differential reliability rehearse-image release audit lint format gen proto-lint types clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,8 +17,8 @@ test: .venv/.installed-dev ## run the tests, against a real Postgres
 differential: .venv/.installed-dev ## every OpenAI client, through us and directly: the same
 	$(BIN)/pytest tests/differential $(ARGS)
 
-reliability: .venv/.installed-dev ## commits under kills, the long run; prints its figures
-	$(BIN)/python -m tests.reliability.commit_kills
+reliability: .venv/.installed-dev ## kills, outages, overload, fuzz, soak; an hour, or minutes with ARGS=--quick
+	$(BIN)/python -m tests.reliability $(ARGS)
 
 rehearse-image: .venv/.installed-dev ## run the Dockerfile's steps in an empty folder, without an engine
 	$(BIN)/python -m deploy.rehearsal
@@ -26,6 +26,10 @@ rehearse-image: .venv/.installed-dev ## run the Dockerfile's steps in an empty f
 release: .venv/.installed-dev ## build wheels, sdists, protos, SBOM and checksums into dist/, and try them
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[release]'
 	$(BIN)/python -m deploy.release
+
+audit: .venv/.installed-dev ## ask the advisory service about the pinned packages; says so if it cannot
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[audit]'
+	$(BIN)/python -m deploy.audit $(ARGS)
 
 lint: .venv/.installed-dev proto-lint types ## check format, style, types, protos
 	$(BIN)/ruff format --check .

@@ -10,7 +10,7 @@ are of each, and how long the last message of each waited.
 
 from __future__ import annotations
 
-import argparse
+import asyncio
 import contextlib
 import json
 import os
@@ -28,8 +28,9 @@ from pathlib import Path
 
 import psycopg
 
-from eunoe_server.stores.cluster import Cluster
 from tests.fixtures.server import KEY, ServerProcess, serving
+from tests.reliability.figures import Rows, main
+from tests.reliability.postgres import outside_postgres
 
 COMMIT_AFTER_SECONDS = 1
 LEASE_SECONDS = 5
@@ -145,33 +146,18 @@ def _model(seed: int) -> Iterator[_Model]:
         thread.join()
 
 
-@contextlib.contextmanager
-def _database() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="eunoe-test-") as folder:
-        place = Path(folder) / "postgres"
-        place.mkdir(mode=0o700)
-        cluster = Cluster(place)
-        cluster.create_if_absent()
-        cluster.start()
-        cluster.ensure_database("eunoe")
-        try:
-            yield cluster.conninfo("eunoe")
-        finally:
-            cluster.stop()
-
-
 def run(*, conversations: int, workers: int, seed: int = 1) -> Figures:
     """Holds the conversations, kills all the while, and counts."""
     chance = random.Random(seed)  # noqa: S311 - a repeatable run
     with (
         _model(seed) as model,
-        _database() as dsn,
-        serving({"EUNOE_DATABASE_URL": dsn, "EUNOE_WORKER__CONCURRENCY": "0"}) as front,
+        outside_postgres() as postgres,
+        serving({"EUNOE_DATABASE_URL": postgres.dsn, "EUNOE_WORKER__CONCURRENCY": "0"}) as front,
         tempfile.TemporaryDirectory(prefix="eunoe-test-") as folder,
         contextlib.ExitStack() as stack,
     ):
         settings = {
-            "EUNOE_DATABASE_URL": dsn,
+            "EUNOE_DATABASE_URL": postgres.dsn,
             "EUNOE_WORKER__CONCURRENCY": "4",
             "EUNOE_WORKER__LEASE_SECONDS": str(LEASE_SECONDS),
             "EUNOE_UPSTREAM__FIRST_BYTE_SECONDS": str(EXTRACTION_TIMEOUT_SECONDS),
@@ -185,9 +171,9 @@ def run(*, conversations: int, workers: int, seed: int = 1) -> Figures:
             stack.callback(worker.stop)
         with ThreadPoolExecutor(1) as background:
             held = background.submit(_hold, front, conversations)
-            kills, freezes = _disturb(crew, dsn, conversations, held.done, chance)
+            kills, freezes = _disturb(crew, postgres.dsn, conversations, held.done, chance)
             held.result()
-        return _count(dsn, conversations, kills, freezes, model.calls)
+        return _count(postgres.dsn, conversations, kills, freezes, model.calls)
 
 
 def _hold(front: ServerProcess, conversations: int) -> None:
@@ -292,18 +278,36 @@ def _count(dsn: str, conversations: int, kills: int, freezes: int, extractions: 
     )
 
 
-def main() -> None:
-    """Prints the figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+async def measure(conversations: int = 500, workers: int = 4, seed: int = 1) -> Rows:
+    """For the table."""
+    figures = await asyncio.to_thread(
+        lambda: run(conversations=conversations, workers=workers, seed=seed)
     )
-    parser.add_argument("--conversations", type=int, default=500)
-    parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    figures = run(conversations=options.conversations, workers=options.workers, seed=options.seed)
-    print(figures.table())  # noqa: T201 - a program for a person
+    what = f"{figures.kills} kills of workers"
+    return [
+        (f"{what}: conversations committed", str(conversations), str(figures.committed)),
+        (
+            f"{what}: conversations with their one fact",
+            f"{conversations} of {figures.facts} facts",
+            str(figures.conversations_with_one_fact),
+        ),
+        (
+            f"{what}: the longest wait for a commit",
+            f"{ALLOWED_LATENESS_SECONDS} s",
+            f"{figures.worst_wait_seconds} s",
+        ),
+        (
+            f"{what}: extractions a conversation",
+            "",
+            f"{figures.extractions / max(1, conversations):.2f}",
+        ),
+        (
+            "a poisoned conversation: set aside, after so many tries",
+            "1, 5",
+            f"{figures.dead}, {figures.dead_attempts}",
+        ),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    main(measure, __doc__, conversations=500, workers=4, seed=1)

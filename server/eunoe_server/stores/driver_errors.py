@@ -24,6 +24,8 @@ from eunoe_server.errors import (
 
 #: When a caller may come back after a short fault.
 RETRY_SECONDS = 1.0
+#: When after one that somebody has to mend.
+NO_SPACE_RETRY_SECONDS = 5.0
 
 
 class LostRace(Overloaded):
@@ -91,7 +93,9 @@ def translate(error: psycopg.Error | UnicodeEncodeError) -> EunoeError | None:
         case _, "53300" | "55P03":  # too many connections, lock timeout
             return Overloaded(retry_after_seconds=RETRY_SECONDS)
         case _, "53100":
-            return StorageUnavailable("The database has no space left.")
+            return StorageUnavailable(
+                "The database has no space left.", retry_after_seconds=NO_SPACE_RETRY_SECONDS
+            )
         case _, "25006":
             return StorageUnavailable(
                 "The database is read-only at the moment.", retry_after_seconds=RETRY_SECONDS
