@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -33,7 +34,7 @@ from tests.fixtures.server import KEY, ServerProcess, serving, wait_until
 from tests.fixtures.upstream import DONE, ReceivedRequest, Upstream
 
 #: Making the environments takes most of it, and only once.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1_200)
 
 PROGRAMS = Path(__file__).parent / "programs"
 PROGRAM_SECONDS = 120.0
@@ -159,13 +160,13 @@ def teach(server: ServerProcess, behind: Upstream, namespace: str) -> None:
 
 @pytest.fixture(scope="module")
 def environments(request: pytest.FixtureRequest) -> None:
-    """Makes those of all selected tests at the same time: each waits for its registry."""
+    """Makes those of all selected tests, a few at the same time: each waits for its registry."""
     selected = {
         client.environment
         for client in CLIENTS
         if any(f"[{client.name}]" in item.nodeid for item in request.session.items)
     }
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(max_workers=3) as pool:
         for made in [pool.submit(each.make) for each in selected]:
             made.exception()  # whose tests it concerns will say so
 
@@ -281,17 +282,27 @@ def test_every_answer_names_the_request_here_and_at_the_model(comparison: Compar
 
 
 def test_each_attempt_of_a_client_is_one_at_the_model(comparison: Comparison) -> None:
-    asked = comparison.through_us.exchanges
-    received = comparison.through_us.received
-    assert [exchange.method for exchange in asked if exchange.method == "POST"] == [
-        request.method for request in received if request.method == "POST"
-    ]
+    received = [each for each in comparison.through_us.received if each.method == "POST"]
+    assert [each for _, each in with_what_reached_the_model(comparison) if each] == received
 
 
 def test_what_reaches_the_model_differs_by_the_notes_alone(comparison: Comparison) -> None:
-    asked = [each for each in comparison.through_us.exchanges if each.method == "POST"]
-    received = [each for each in comparison.through_us.received if each.method == "POST"]
-    for exchange, request in zip(asked, received, strict=True):
-        without, count = NOTES.subn(b"", request.body)
-        assert count == (0 if exchange.target.endswith("/embeddings") else 1)
-        assert without == exchange.body
+    for exchange, request in with_what_reached_the_model(comparison):
+        if request is not None:
+            without, count = NOTES.subn(b"", request.body)
+            assert count == (0 if exchange.target.endswith("/embeddings") else 1)
+            assert without == exchange.body
+
+
+def with_what_reached_the_model(
+    comparison: Comparison,
+) -> Iterator[tuple[Exchange, ReceivedRequest | None]]:
+    """Each attempt of a client's and what the model was asked for it.
+
+    None where the client gave up before the model was asked, which a busy machine makes happen.
+    """
+    received = deque(each for each in comparison.through_us.received if each.method == "POST")
+    for exchange in comparison.through_us.exchanges:
+        if exchange.method == "POST":
+            is_next = received and NOTES.sub(b"", received[0].body) == exchange.body
+            yield exchange, received.popleft() if is_next or exchange.status else None
