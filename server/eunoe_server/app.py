@@ -55,6 +55,7 @@ from eunoe_server.transport.grpc.health import Health
 from eunoe_server.transport.grpc.interceptors import (
     AccessLog,
     Authentication,
+    Deadline,
     Errors,
     InFlight,
     RequestId,
@@ -203,6 +204,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                     RequestId(),
                     AccessLog(metrics),
                     Errors(),
+                    Deadline(settings.server.call_seconds),
                     Authentication(Authenticator(database)),
                     RequiredFields(),
                 ],

@@ -171,6 +171,11 @@ class ServerSettings(BaseModel):
 
     model_config = _GROUP
 
+    call_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="Longest time a call may take that waits for nothing but the database.",
+    )
     drain_seconds: float = Field(
         30.0, ge=0, description="Longest time running calls get to finish after SIGTERM."
     )

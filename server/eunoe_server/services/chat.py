@@ -17,6 +17,7 @@ import structlog
 from eunoe_server.domain.answer import Answer
 from eunoe_server.domain.caller import Caller
 from eunoe_server.domain.chat import ChatRequest, MemoryMode
+from eunoe_server.domain.deadline import due_in
 from eunoe_server.domain.json_fields import fields_of
 from eunoe_server.domain.notes import Note, as_message, render
 from eunoe_server.domain.recalled import Recalled
@@ -288,7 +289,9 @@ class Chats:
                 for note in exchange.notes
             ],
         )
-        stored = await self._step(exchange, "store", storing, STORE_SECONDS)
+        # Where memory has failed before the question, it is not waited for long after the answer.
+        seconds = None if exchange.degraded else STORE_SECONDS
+        stored = await self._step(exchange, "store", storing, seconds)
         if stored is None:
             if request.mode is MemoryMode.WRITE:
                 raise MemoryUnavailable
@@ -315,9 +318,11 @@ class Chats:
         deadline_seconds: float | None = None,
     ) -> T | None:
         """One step of memory within its deadline; None, and named in the report, if it fails."""
+        seconds = deadline_seconds or self._deadline_seconds
         try:
-            async with asyncio.timeout(deadline_seconds or self._deadline_seconds):
-                return await work
+            async with asyncio.timeout(seconds):
+                with due_in(seconds):
+                    return await work
         except (InvalidRequest, NotFound, PreconditionFailed):
             # Once there is an answer, it is given whatever became of the conversation.
             if name != "store":
