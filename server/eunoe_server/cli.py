@@ -8,23 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import pydantic
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
+from eunoe_server.cli_database import app as database
+from eunoe_server.cli_namespaces import app as namespaces
+from eunoe_server.cli_options import (
+    Config,
+    DatabaseUrl,
+    DataDir,
+    Project,
+    err,
+    load_settings,
+    out,
+)
 from eunoe_server.cli_transfer import app as transfer
 from eunoe_server.domain.caller import Scope
 from eunoe_server.errors import EunoeError
-from eunoe_server.settings import CONFIG_FILE_VARIABLE, Settings, unknown_variables
+from eunoe_server.settings import unknown_variables
+from eunoe_server.signals import with_signals
 
 if TYPE_CHECKING:  # imported in the commands, as the others are
     from eunoe_server.services.reindex import VectorsInPlace
@@ -35,26 +43,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-keys = typer.Typer(help="API keys: make, list and revoke them.", no_args_is_help=True)
+keys = typer.Typer(help="API keys: make, list, rotate and revoke them.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+app.add_typer(database)
+app.add_typer(namespaces)
 app.add_typer(transfer)
 
-out = Console()
-err = Console(stderr=True)
-
 T = TypeVar("T")
-
-DataDir = Annotated[
-    Path | None, typer.Option(envvar="EUNOE_DATA_DIR", help="Where the embedded Postgres lives.")
-]
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option(envvar="EUNOE_DATABASE_URL", help="An outside Postgres; empty: the embedded one."),
-]
-Config = Annotated[
-    Path | None, typer.Option(envvar=CONFIG_FILE_VARIABLE, help="A settings file (TOML).")
-]
-Project = Annotated[str, typer.Option(help="The project the keys belong to.")]
 
 
 def main() -> None:
@@ -66,22 +61,6 @@ def main() -> None:
     except (EunoeError, OSError) as error:
         err.print(f"[red]eunoe:[/red] {error}", highlight=False, soft_wrap=True)
         sys.exit(1)
-
-
-def load_settings(config: Path | None = None, **flags: Any) -> Settings:
-    """Flags over environment over file; what is wrong is said by name and ends the command."""
-    if config is not None:
-        if not config.is_file():
-            raise typer.BadParameter(f"{config} does not exist", param_hint="--config")
-        os.environ[CONFIG_FILE_VARIABLE] = str(config)
-    try:
-        return Settings.load(**flags)
-    except pydantic.ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            name = "__".join(str(part) for part in problem["loc"]).upper()
-            what = problem["msg"].removeprefix("Value error, ")
-            err.print(f"[red]eunoe:[/red] EUNOE_{name}: {what}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
 
 
 @app.command()
@@ -102,6 +81,12 @@ def serve(
             help="An OpenAI-compatible endpoint; empty: the built-in offline model.",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            envvar="EUNOE_SERVER__WORKERS", min=1, max=64, help="Processes that serve together."
+        ),
+    ] = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     config: Config = None,
@@ -113,14 +98,26 @@ def serve(
         grpc_address=grpc_address,
         ops_address=ops_address,
         upstream_base_url=upstream_base_url,
+        server={"workers": workers} if workers else None,
         data_dir=data_dir,
         database_url=database_url,
     )
     for name in unknown_variables():
         err.print(f"[yellow]eunoe:[/yellow] {name} is not a setting; `eunoe config` lists them.")
+    if settings.server.workers > 1:
+        from eunoe_server.supervisor import supervise_until  # noqa: PLC0415 - as below
+
+        asyncio.run(
+            with_signals(
+                lambda stop: supervise_until(
+                    settings, stop, announce=_announce, environment=os.environ
+                )
+            )
+        )
+        return
     from eunoe_server.app import serve_until  # noqa: PLC0415 - other commands start faster without
 
-    asyncio.run(_with_signals(lambda stop: serve_until(settings, stop, announce=_announce)))
+    asyncio.run(with_signals(lambda stop: serve_until(settings, stop, announce=_announce)))
 
 
 @app.command()
@@ -135,51 +132,13 @@ def shim(
     settings = load_settings(config, http_address=http_address)
     from eunoe_server.app import shim_until  # noqa: PLC0415 - as above
 
-    asyncio.run(_with_signals(lambda stop: shim_until(settings, target, stop, announce=_announce)))
-
-
-async def _with_signals(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    stop = asyncio.Event()
-
-    def on_signal() -> None:
-        if stop.is_set():
-            err.print("eunoe: second signal, stopping at once")
-            os._exit(130)
-        stop.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
-    await work(stop)
+    asyncio.run(with_signals(lambda stop: shim_until(settings, target, stop, announce=_announce)))
 
 
 def _announce(line: str) -> None:
     # Not a log line: a person reads it, and the first key appears here only.
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
-
-
-@app.command()
-def migrate(
-    data_dir: DataDir = None,
-    database_url: DatabaseUrl = None,
-    config: Config = None,
-    check: Annotated[bool, typer.Option(help="Only say what is missing; exit 1 if so.")] = False,
-) -> None:
-    """Bring the database's schema to this version."""
-    settings = load_settings(config, data_dir=data_dir, database_url=database_url)
-    from eunoe_server.administration import apply_migrations, missing_migrations  # noqa: PLC0415 - as above
-
-    if check:
-        missing = _run(missing_migrations(settings))
-        for name in missing:
-            out.print(name, highlight=False)
-        out.print(f"{len(missing)} missing" if missing else "The schema is at this version.")
-        raise typer.Exit(1 if missing else 0)
-    applied = _run(apply_migrations(settings))
-    for name in applied:
-        out.print(f"applied {name}", highlight=False)
-    out.print("The schema is at this version.")
 
 
 @app.command()
@@ -244,7 +203,7 @@ def reindex(
             )
             was_stopped = stop.is_set()
 
-        asyncio.run(_with_signals(work))
+        asyncio.run(with_signals(work))
     (now,) = found
     err.print(f"{now.served:,} texts have vectors of {now.embedder}.", highlight=False)
     if left := now.foreign + now.bare:
@@ -306,6 +265,12 @@ def create_key(
     expires: Annotated[
         datetime | None, typer.Option(help="When the key stops working (UTC).")
     ] = None,
+    monthly_calls: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Calls in a calendar month at most; 0: any number. Default: the server's."
+        ),
+    ] = None,
     project: Project = "default",
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
@@ -324,6 +289,7 @@ def create_key(
             namespace=namespace,
             namespace_prefix=namespace_prefix,
             expires_at=expires,
+            monthly_calls=monthly_calls,
         )
     )
     out.print(token, highlight=False, soft_wrap=True)
@@ -354,6 +320,27 @@ def list_keys(
             administration.key_state(key),
         )
     out.print(table)
+
+
+@keys.command("rotate")
+def rotate_key(
+    key_id: Annotated[str, typer.Argument(help="As `eunoe keys list` shows it.")],
+    grace: Annotated[
+        int | None, typer.Option(min=0, help="Seconds that the old key works yet. Default: a day.")
+    ] = None,
+    project: Project = "default",
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    config: Config = None,
+) -> None:
+    """Make a key with the rights of another and print it; the old one ends after the grace."""
+    settings = load_settings(config, data_dir=data_dir, database_url=database_url)
+    from eunoe_server import administration  # noqa: PLC0415 - as above
+
+    token = _run(
+        administration.rotate_key(settings, project=project, key_id=key_id, grace_seconds=grace)
+    )
+    out.print(token, highlight=False, soft_wrap=True)
 
 
 @keys.command("revoke")

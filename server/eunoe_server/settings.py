@@ -91,6 +91,20 @@ class RecallSettings(BaseModel):
     )
 
 
+class ScreeningSettings(BaseModel):
+    """What is not kept as it was sent."""
+
+    model_config = _GROUP
+
+    secrets: Literal["allow", "redact", "block"] = Field(
+        "allow",
+        description="Keys, cards, passwords and tokens in what is stored: kept, replaced by a "
+        "mark, or the write refused. A chat is redacted rather than refused, and the model "
+        "always gets the client's own words. Kept by default, because what was written reads "
+        "back as it was and a session replays what was said; facts never hold secrets.",
+    )
+
+
 class EmbedderSettings(BaseModel):
     """Where vectors come from."""
 
@@ -151,6 +165,20 @@ class WorkerSettings(BaseModel):
     max_attempts: int = Field(5, ge=1, description="Tries before a conversation is set aside.")
 
 
+class RetentionSettings(BaseModel):
+    """How long things are kept that nobody uses."""
+
+    model_config = _GROUP
+
+    default_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="In namespaces that say nothing themselves, dialogues idle for so many days "
+        "and memories unchanged for so many are erased; 0: never.",
+    )
+
+
 class HttpSettings(BaseModel):
     """Streams over HTTP."""
 
@@ -164,6 +192,41 @@ class HttpSettings(BaseModel):
     keep_alive_seconds: float = Field(
         15.0, gt=0, description="Longest silence in a stream before it is filled."
     )
+    write_idle_seconds: float = Field(
+        60.0, gt=0, description="A client that reads nothing for this long is disconnected."
+    )
+
+
+class LimitsSettings(BaseModel):
+    """How much at a time, and how much for each API key. Over it: OVERLOADED,
+    RATE_LIMIT_EXCEEDED or QUOTA_EXCEEDED, and when to come back."""
+
+    model_config = _GROUP
+
+    calls: int = Field(
+        0,
+        ge=0,
+        description="Calls at a time that read, write or search; others wait a moment in line. "
+        "0: 8 with the built-in embedder, 64 with one that must be asked over a network.",
+    )
+    chats: int = Field(
+        1_000, ge=1, description="Calls at a time that wait for a model, streams included."
+    )
+    chat_steps: int = Field(
+        8, ge=1, description="Chats at a time that look up or store memory; others wait in line."
+    )
+    calls_per_minute: int = Field(
+        0,
+        ge=0,
+        description="Calls of one API key a minute, in one process of the server; 0: any number.",
+    )
+    burst: int = Field(0, ge=0, description="Of these so many at once; 0: as many as in a minute.")
+    monthly_calls: int = Field(
+        0,
+        ge=0,
+        description="Calls of one API key in a calendar month (UTC) if the key says nothing else; "
+        "0: any number.",
+    )
 
 
 class ServerSettings(BaseModel):
@@ -171,6 +234,13 @@ class ServerSettings(BaseModel):
 
     model_config = _GROUP
 
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve on the same ports. Each has its own pool, limits and "
+        "commit workers. (Linux)",
+    )
     call_seconds: float = Field(
         10.0,
         gt=0,
@@ -221,11 +291,14 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     chat: ChatSettings = ChatSettings()
     recall: RecallSettings = RecallSettings()
+    screening: ScreeningSettings = ScreeningSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     extractor: ExtractorSettings = ExtractorSettings()
     upstream: UpstreamSettings = UpstreamSettings()
     worker: WorkerSettings = WorkerSettings()
+    retention: RetentionSettings = RetentionSettings()
     http: HttpSettings = HttpSettings()
+    limits: LimitsSettings = LimitsSettings()
     server: ServerSettings = ServerSettings()
 
     @field_validator("bootstrap_api_key")
@@ -283,6 +356,18 @@ def unknown_variables() -> list[str]:
         name
         for name in os.environ
         if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in known
+    )
+
+
+def wants_traces() -> bool:
+    """Whether OpenTelemetry's own variables ask for traces; an SDK would guess a collector."""
+    return (
+        os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true"
+        and os.environ.get("OTEL_TRACES_EXPORTER", "otlp") == "otlp"
+        and any(
+            os.environ.get(name)
+            for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+        )
     )
 
 

@@ -20,6 +20,8 @@ class NewApiKey:
     #: Only namespaces that begin with this; None: any. Never together with `namespace`.
     namespace_prefix: str | None = None
     expires_at: datetime | None = None
+    #: Calls in a calendar month (UTC) at most; 0: any number; None: the server's default.
+    monthly_calls: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +40,5 @@ class ApiKey:
     revoked_at: datetime | None
     #: Neither revoked nor expired, by the database's clock, when it was read.
     is_active: bool
+    #: As in `NewApiKey`.
+    monthly_calls: int | None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import re
 import unicodedata
 import zlib
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from eunoe_server.errors import ConflictingParameters, InvalidParameter, NotPerm
 MAX_NAMESPACE_BYTES = 256
 
 KEY_PREFIX = "eu"
+_MINTED = re.compile(rf"{KEY_PREFIX}_[0-9a-f]{{16}}_[0-9a-f]{{56}}")
 
 
 class Scope(enum.StrEnum):
@@ -39,6 +41,8 @@ class Caller:
     namespace: str | None = None
     #: Only namespaces that begin with this; None: any. Never together with `namespace`.
     namespace_prefix: str | None = None
+    #: Calls in a calendar month (UTC) at most; 0: any number; None: the server's default.
+    monthly_calls: int | None = None
 
     def namespace_for(self, asked: str | None) -> str:
         """The namespace to work in: the key's own, else what was asked for, else the global one.
@@ -94,6 +98,11 @@ def key_id_of(token: str) -> str:
     if len(parts) == 3 and parts[0] == KEY_PREFIX and _checksum(token[:-8]) == token[-8:]:
         return parts[1]
     return "k" + hashlib.sha256(b"eunoe key id\0" + token.encode()).hexdigest()[:23]
+
+
+def is_mistyped(token: str) -> bool:
+    """Whether this has the form of a minted key and is none: its checksum is wrong."""
+    return _MINTED.fullmatch(token) is not None and _checksum(token[:-8]) != token[-8:]
 
 
 def hash_key(token: str) -> bytes:

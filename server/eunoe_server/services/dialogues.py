@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import uuid_utils
-
+from eunoe_server.domain.audit import AuditKind, digest_of
 from eunoe_server.domain.caller import Caller
 from eunoe_server.domain.dialogue import (
     Dialogue,
@@ -20,17 +19,22 @@ from eunoe_server.domain.dialogue import (
     MessageFilter,
 )
 from eunoe_server.domain.dialogue_draft import DialogueChange, DialogueDraft
+from eunoe_server.domain.idempotency import current_repeat, new_id
 from eunoe_server.domain.limits import can_be_id
 from eunoe_server.domain.listing import Listing, TokenPage
 from eunoe_server.domain.message_draft import MessageDraft
 from eunoe_server.domain.page_token import read_token, write_token
+from eunoe_server.domain.screening import NO_SCREEN, Screen
+from eunoe_server.domain.usage import Usage
 from eunoe_server.errors import DialogueNotFound, DuplicateId, FieldViolation
+from eunoe_server.services.audit import record
 from eunoe_server.services.dialogue_scope import existing, locked, tenant_of
-from eunoe_server.services.messages import Messages
+from eunoe_server.services.messages import Messages, stored
 from eunoe_server.services.namespaces import Namespaces
 from eunoe_server.services.threads import read_apart
+from eunoe_server.services.usage import count
 from eunoe_server.services.withdrawal import forget
-from eunoe_server.stores.database import Database, Transaction
+from eunoe_server.stores.database import Database, Transaction, nothing_more
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,13 @@ class Dialogues:
         namespaces: Namespaces,
         messages: Messages,
         *,
-        new_id: Callable[[], str] = lambda: str(uuid_utils.uuid7()),
+        screen: Screen = NO_SCREEN,
+        new_id: Callable[[], str] = new_id,
     ) -> None:
         self._database = database
         self._namespaces = namespaces
         self._messages = messages
+        self._screen = screen
         self._new_id = new_id
 
     async def create(
@@ -80,7 +86,8 @@ class Dialogues:
             if tenant is None or not can_be_id(parent_id):
                 raise _no_parent()
         new = await read_apart(
-            len(draft.state) + len(draft.metadata), lambda: draft.accepted(self._new_id())
+            len(draft.state) + len(draft.metadata),
+            lambda: self._screen.dialogue(draft, self._new_id()),
         )
         if new.created_at is None and first:
             new = replace(new, created_at=first[0].created_at)
@@ -98,7 +105,14 @@ class Dialogues:
             messages = await self._messages.append(tx, dialogue, prepared, commit_after_seconds)
             return await _view(tx, await existing(tx, dialogue.id), messages)
 
-        return await self._namespaces.write(caller.project_id, name, work)
+        async def again(tx: Transaction) -> DialogueView:
+            dialogue = await existing(tx, new.id)
+            messages = await stored(tx, dialogue, [message.id for message in prepared.new])
+            return await _view(tx, dialogue, messages)
+
+        view = await self._namespaces.write(caller.project_id, name, work, again)
+        count(name, Usage(writes=len(first)))
+        return view
 
     async def get(
         self, caller: Caller, namespace: str | None, dialogue_id: str, message_limit: int
@@ -144,7 +158,7 @@ class Dialogues:
     ) -> DialogueView:
         """Changes what is named. Raises InvalidInput, DialogueNotFound."""
         tenant = await tenant_of(self._namespaces, caller, namespace, dialogue_id)
-        accepted = await read_apart(len(change.state or ""), change.accepted)
+        accepted = await read_apart(len(change.state or ""), lambda: self._screen.change(change))
 
         async def work(tx: Transaction) -> DialogueView:
             key = (await locked(tx, dialogue_id)).dialogue_key
@@ -156,7 +170,10 @@ class Dialogues:
                 await tx.dialogues.put_state(key, accepted.state)
             return await _view(tx, await existing(tx, dialogue_id))
 
-        return await self._database.run(tenant, work)
+        async def again(tx: Transaction) -> DialogueView:
+            return await _view(tx, await existing(tx, dialogue_id))
+
+        return await self._database.run(tenant, work, again)
 
     async def end(self, caller: Caller, namespace: str | None, dialogue_id: str) -> DialogueView:
         """Ends a dialogue and has it committed; a second time nothing happens.
@@ -174,18 +191,24 @@ class Dialogues:
                 dialogue = await existing(tx, dialogue_id)
             return await _view(tx, dialogue)
 
-        return await self._database.run(tenant, work)
+        # Ending what has ended changes nothing, so a repeat may do it again.
+        return await self._database.run(tenant, work, again=work)
 
     async def delete(
         self, caller: Caller, namespace: str | None, dialogue_id: str, *, keep_facts: bool
     ) -> None:
         """Deletes a dialogue with all that is only there because of it. Raises DialogueNotFound."""
+        if current_repeat():
+            return
         tenant = await tenant_of(self._namespaces, caller, namespace, dialogue_id)
 
         async def work(tx: Transaction) -> None:
             await erase(tx, await locked(tx, dialogue_id), keep_facts=keep_facts)
+            await record(
+                tx, AuditKind.DIALOGUE_DELETED, caller.key_id, subject=digest_of(dialogue_id)
+            )
 
-        await self._database.run(tenant, work)
+        await self._database.run(tenant, work, again=nothing_more)
 
 
 async def erase(tx: Transaction, dialogue: Dialogue, *, keep_facts: bool) -> None:
@@ -194,6 +217,7 @@ async def erase(tx: Transaction, dialogue: Dialogue, *, keep_facts: bool) -> Non
     await tx.dialogues.delete(dialogue.dialogue_key)
     await tx.commits.disarm(dialogue.dialogue_key)
     await tx.sessions.forget(dialogue.dialogue_key)
+    await tx.search.forget_speakers()
     if keep_facts:
         await tx.facts.detach(dialogue.id)
     else:

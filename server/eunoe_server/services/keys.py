@@ -1,8 +1,11 @@
-"""API keys: who is calling, and minting, listing and revoking what lets them in.
+"""API keys: who is calling, and minting, listing, rotating and revoking what lets them in.
 
 A key's secret exists twice for one moment (here and in the answer that shows it); what is kept is
 its SHA-256. Accepted keys are remembered for a few seconds, so a revocation takes effect within
 `FRESH_SECONDS`; when the database cannot be asked they are trusted longer, so that chats go on.
+
+Chatting needs the scope `write` in every memory mode, also where nothing is stored: it spends the
+operator's money at the upstream, and a key that was given out for reading must not.
 """
 
 from __future__ import annotations
@@ -16,23 +19,28 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from eunoe_server.domain.api_key import ApiKey, NewApiKey
+from eunoe_server.domain.audit import AuditKind
 from eunoe_server.domain.caller import (
     Caller,
     Scope,
     check_namespace,
     format_key,
     hash_key,
+    is_mistyped,
     key_id_of,
 )
+from eunoe_server.domain.idempotency import current_repeat
 from eunoe_server.domain.page import Page, Place
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.errors import (
     ApiKeyNotFound,
     InvalidInput,
     NotAuthenticated,
+    NotPermitted,
     Overloaded,
     StorageUnavailable,
 )
+from eunoe_server.services.audit import record
 from eunoe_server.stores.database import Database, Transaction
 
 #: How long an accepted key is not looked up again.
@@ -43,6 +51,10 @@ STALE_SECONDS = 600.0
 MAX_REMEMBERED = 10_000
 #: No key of ours is longer, and hashing a longer one would be work for strangers.
 MAX_TOKEN_CHARACTERS = 512
+
+#: How long a rotated key works beside its successor, if nobody says so; and at most.
+GRACE_SECONDS = 86_400
+MAX_GRACE_SECONDS = 30 * 86_400
 
 #: The project that the first key belongs to.
 DEFAULT_PROJECT = "default"
@@ -76,7 +88,12 @@ class Authenticator:
 
     async def authenticate(self, token: str) -> Caller:
         """Who this token stands for. Raises NotAuthenticated, StorageUnavailable, Overloaded."""
-        if not token or len(token) > MAX_TOKEN_CHARACTERS or not token.isascii():
+        if (
+            not token
+            or len(token) > MAX_TOKEN_CHARACTERS
+            or not token.isascii()
+            or is_mistyped(token)
+        ):
             raise NotAuthenticated
         digest = hash_key(token)
         remembered = self._remembered.get(digest)
@@ -112,11 +129,15 @@ class Authenticator:
             scopes=frozenset(Scope(scope) for scope in key.scopes),
             namespace=key.namespace,
             namespace_prefix=key.namespace_prefix,
+            monthly_calls=key.monthly_calls,
         )
 
 
 class Keys:
-    """Minting, listing and revoking the keys of a project."""
+    """Minting, listing, rotating and revoking the keys of a project.
+
+    `by` is the id of the key that asks for it; None: the server or its operator.
+    """
 
     def __init__(self, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
         self._database = database
@@ -131,6 +152,8 @@ class Keys:
         namespace: str | None = None,
         namespace_prefix: str | None = None,
         expires_at: datetime | None = None,
+        monthly_calls: int | None = None,
+        by: str | None = None,
     ) -> MintedKey:
         """A new key. Its token is in the answer and nowhere else. Raises InvalidInput."""
         if len(name) > 128:
@@ -144,6 +167,8 @@ class Keys:
                 check_namespace(bound)
         if expires_at is not None and expires_at <= self._now():
             raise InvalidInput.of("expires", "must be in the future")
+        if monthly_calls is not None and monthly_calls < 0:
+            raise InvalidInput.of("monthlyCalls", "must not be negative")
         key_id = secrets.token_hex(8)
         token = format_key(key_id, secrets.token_hex(24))
         new = NewApiKey(
@@ -154,8 +179,9 @@ class Keys:
             namespace=namespace,
             namespace_prefix=namespace_prefix,
             expires_at=expires_at,
+            monthly_calls=monthly_calls,
         )
-        return MintedKey(await self._insert(project_id, new), token)
+        return MintedKey(await self._insert(project_id, new, by), _shown_once(token))
 
     async def bootstrap(self, token: str | None) -> str | None:
         """Makes the first key of project `default`.
@@ -168,6 +194,10 @@ class Keys:
             if (await self.list_page(project_id, limit=1)).items:
                 return None
             return (await self.create(project_id, name="first key")).token
+        if is_mistyped(token):
+            raise InvalidInput(
+                "EUNOE_BOOTSTRAP_API_KEY looks like a key of ours with a typing error."
+            )
         if await self._database.find_key(key_id_of(token)) is None:
             await self._insert(
                 project_id,
@@ -177,6 +207,7 @@ class Keys:
                     name="bootstrap",
                     scopes=tuple(Scope),
                 ),
+                by=None,
             )
         return None
 
@@ -194,18 +225,92 @@ class Keys:
         async with self._database.transaction(Tenant(project_id)) as tx:
             return await tx.keys.list_page(limit, after)
 
-    async def revoke(self, project_id: int, key_id: str) -> ApiKey:
+    async def rotate(
+        self,
+        project_id: int,
+        key_id: str,
+        *,
+        grace_seconds: int | None = None,
+        most: frozenset[Scope] = frozenset(Scope),
+        by: str | None = None,
+    ) -> MintedKey:
+        """A successor with the same rights; the old key works for `grace_seconds` yet.
+
+        The successor works as long as the old key was made for. Raises InvalidInput,
+        ApiKeyNotFound, also for a key that works no more, and NotPermitted for one that may do
+        more than `most`.
+        """
+        grace = GRACE_SECONDS if grace_seconds is None else grace_seconds
+        if not 0 <= grace <= MAX_GRACE_SECONDS:
+            raise InvalidInput.of("graceSeconds", f"must be 0 to {MAX_GRACE_SECONDS:,}")
+        new_id = secrets.token_hex(8)
+        token = format_key(new_id, secrets.token_hex(24))
+
+        async def work(tx: Transaction) -> ApiKey:
+            old = await tx.keys.get(key_id)
+            if old is None or old.project_id != project_id or not old.is_active:
+                raise ApiKeyNotFound
+            if not most.issuperset(old.scopes):
+                raise NotPermitted("A key cannot give scopes that it does not have.")
+            lifetime = old.expires_at - old.created_at if old.expires_at else None
+            key = await tx.keys.insert(
+                NewApiKey(
+                    id=new_id,
+                    secret_sha256=hash_key(token),
+                    name=old.name,
+                    scopes=old.scopes,
+                    namespace=old.namespace,
+                    namespace_prefix=old.namespace_prefix,
+                    expires_at=self._now() + lifetime if lifetime else None,
+                    monthly_calls=old.monthly_calls,
+                )
+            )
+            await tx.keys.retire(key_id, grace)
+            await record(tx, AuditKind.KEY_ROTATED, by, subject=key_id)
+            await record(tx, AuditKind.KEY_CREATED, by, subject=new_id)
+            await tx.idempotency.note(new_id)
+            return key
+
+        key = await self._database.run(Tenant(project_id), work, _minted_before)
+        return MintedKey(key, _shown_once(token))
+
+    async def revoke(self, project_id: int, key_id: str, *, by: str | None = None) -> ApiKey:
         """Takes effect within FRESH_SECONDS on every server. Raises ApiKeyNotFound."""
 
-        async def work(tx: Transaction) -> ApiKey | None:
-            return await tx.keys.revoke(key_id)
-
-        if (key := await self._database.run(Tenant(project_id), work)) is None:
-            raise ApiKeyNotFound
-        return key
-
-    async def _insert(self, project_id: int, new: NewApiKey) -> ApiKey:
         async def work(tx: Transaction) -> ApiKey:
-            return await tx.keys.insert(new)
+            key = await tx.keys.revoke(key_id)
+            if key is None:
+                raise ApiKeyNotFound
+            await record(tx, AuditKind.KEY_REVOKED, by, subject=key_id)
+            return key
 
-        return await self._database.run(Tenant(project_id), work)
+        async def again(tx: Transaction) -> ApiKey:
+            return await _existing(tx, key_id)
+
+        return await self._database.run(Tenant(project_id), work, again)
+
+    async def _insert(self, project_id: int, new: NewApiKey, by: str | None) -> ApiKey:
+        async def work(tx: Transaction) -> ApiKey:
+            key = await tx.keys.insert(new)
+            await record(tx, AuditKind.KEY_CREATED, by, subject=key.id)
+            await tx.idempotency.note(key.id)
+            return key
+
+        return await self._database.run(Tenant(project_id), work, _minted_before)
+
+
+def _shown_once(token: str) -> str:
+    """Nothing for a repeat: the token that belongs to its key was in the first answer."""
+    return "" if current_repeat() else token
+
+
+async def _minted_before(tx: Transaction) -> ApiKey:
+    """The key that the request made which this call repeats."""
+    repeated = current_repeat()
+    return await _existing(tx, repeated.outcome if repeated else "")
+
+
+async def _existing(tx: Transaction, key_id: str) -> ApiKey:
+    if (key := await tx.keys.get(key_id)) is None:
+        raise ApiKeyNotFound
+    return key

@@ -12,17 +12,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
-import uuid_utils
 
+from eunoe_server.domain.audit import AuditKind, digest_of
 from eunoe_server.domain.caller import Caller
 from eunoe_server.domain.filterable import filterable
+from eunoe_server.domain.idempotency import current_repeat, new_id
 from eunoe_server.domain.limits import can_be_id, checked_tags
 from eunoe_server.domain.listing import Listing, TokenPage
 from eunoe_server.domain.memory import Memory, MemoryFilter, NewMemory
 from eunoe_server.domain.memory_draft import MemoryDraft, search_text
 from eunoe_server.domain.page_token import read_token, write_token
-from eunoe_server.domain.search_entry import SearchObject, Vector
+from eunoe_server.domain.screening import NO_SCREEN, Screen
+from eunoe_server.domain.search_entry import Vector
 from eunoe_server.domain.tenant import Tenant
+from eunoe_server.domain.usage import Usage
 from eunoe_server.errors import (
     DuplicateId,
     EmbedderUnavailable,
@@ -31,9 +34,12 @@ from eunoe_server.errors import (
     MemoryNotFound,
 )
 from eunoe_server.providers import Embedder
+from eunoe_server.services.audit import record
 from eunoe_server.services.indexing import memory_entry
 from eunoe_server.services.namespaces import Namespaces
-from eunoe_server.stores.database import Database, Transaction
+from eunoe_server.services.usage import count
+from eunoe_server.services.withdrawal import delete_memory
+from eunoe_server.stores.database import Database, Transaction, nothing_more
 
 log = structlog.get_logger()
 
@@ -61,11 +67,13 @@ class Memories:
         namespaces: Namespaces,
         embedder: Embedder,
         *,
-        new_id: Callable[[], str] = lambda: str(uuid_utils.uuid7()),
+        screen: Screen = NO_SCREEN,
+        new_id: Callable[[], str] = new_id,
     ) -> None:
         self._database = database
         self._namespaces = namespaces
         self._embedder = embedder
+        self._screen = screen
         self._new_id = new_id
 
     async def create(self, caller: Caller, namespace: str | None, draft: MemoryDraft) -> Memory:
@@ -136,7 +144,7 @@ class Memories:
         self, caller: Caller, namespace: str | None, memory_id: str, tags: Sequence[str]
     ) -> Memory:
         """Replaces all tags, also in what the memory is searched by. Raises MemoryNotFound."""
-        checked = checked_tags(tags)
+        checked = self._screen.tags(checked_tags(tags))
         memory = await self.get(caller, namespace, memory_id)
         text = search_text(replace(memory, tags=checked))
         metadata = filterable(memory.metadata)
@@ -151,26 +159,36 @@ class Memories:
             )
             return retagged
 
-        return await self._database.run(Tenant(caller.project_id, memory.namespace_key), work)
+        async def again(tx: Transaction) -> Memory:
+            return (await _stored(tx, [memory_id]))[0]
+
+        tenant = Tenant(caller.project_id, memory.namespace_key)
+        return await self._database.run(tenant, work, again)
 
     async def delete(self, caller: Caller, namespace: str | None, memory_id: str) -> None:
-        """Deletes a memory, out of search as well. Raises MemoryNotFound."""
+        """Deletes a memory, out of search as well; what a fact had closed holds again.
+
+        Raises MemoryNotFound.
+        """
+        if current_repeat():
+            return
         memory = await self.get(caller, namespace, memory_id)
 
         async def work(tx: Transaction) -> None:
-            memory_key = await tx.memories.delete(memory_id)
-            if memory_key is None:
-                raise MemoryNotFound
-            await tx.search.delete_entries(SearchObject.MEMORY, [memory_key])
+            await delete_memory(tx, memory_id)
+            await record(
+                tx, AuditKind.MEMORY_DELETED, caller.key_id, subject=digest_of(memory_id)
+            )
 
-        await self._database.run(Tenant(caller.project_id, memory.namespace_key), work)
+        tenant = Tenant(caller.project_id, memory.namespace_key)
+        await self._database.run(tenant, work, again=nothing_more)
 
     async def _prepared(
         self, drafts: Sequence[MemoryDraft], paths: Sequence[str]
     ) -> Sequence[_Prepared]:
         def prepare() -> Sequence[_Prepared]:
             return [
-                _prepare(draft.accepted(self._new_id(), path))
+                _prepare(self._screen.memory(draft, self._new_id(), path))
                 for draft, path in zip(drafts, paths, strict=True)
             ]
 
@@ -193,7 +211,12 @@ class Memories:
             )
             return memories
 
-        return await self._namespaces.write(project_id, namespace, work)
+        async def again(tx: Transaction) -> Sequence[Memory]:
+            return await _stored(tx, [each.new.id for each in prepared])
+
+        kept = await self._namespaces.write(project_id, namespace, work, again)
+        count(namespace, Usage(writes=len(kept)))
+        return kept
 
     async def _vectors(self, texts: Sequence[str]) -> Sequence[Vector | None]:
         try:
@@ -211,6 +234,14 @@ class Memories:
         if namespace is None and not is_bound:
             return Tenant(caller.project_id)
         return await self._namespaces.find(caller.project_id, caller.namespace_for(namespace))
+
+
+async def _stored(tx: Transaction, ids: Sequence[str]) -> Sequence[Memory]:
+    """What a repeat is about, as it is now. Raises MemoryNotFound when some of it is gone."""
+    found = {memory.id: memory for memory in await tx.memories.get_named(ids)}
+    if len(found) < len(set(ids)):
+        raise MemoryNotFound("What this request was about has been deleted since.")
+    return [found[memory_id] for memory_id in ids]
 
 
 def _prepare(new: NewMemory) -> _Prepared:

@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import uuid_utils
-
 from eunoe_server.domain.alignment import CHAIN_START
+from eunoe_server.domain.audit import AuditKind, digest_of
 from eunoe_server.domain.caller import Caller
 from eunoe_server.domain.dialogue import Dialogue, Message, MessageFilter, NewMessage
 from eunoe_server.domain.filterable import filterable
+from eunoe_server.domain.idempotency import current_repeat, new_id
 from eunoe_server.domain.limits import can_be_id, checked_tags
 from eunoe_server.domain.listing import Listing, TokenPage
 from eunoe_server.domain.message_draft import MessageDraft, chained
 from eunoe_server.domain.page_token import read_token, write_token
+from eunoe_server.domain.screening import NO_SCREEN, Screen
 from eunoe_server.domain.search_entry import SearchObject, Vector
+from eunoe_server.domain.usage import Usage
 from eunoe_server.errors import (
     DuplicateId,
     FieldViolation,
@@ -29,12 +31,14 @@ from eunoe_server.errors import (
     MessageNotFound,
 )
 from eunoe_server.providers import Embedder
+from eunoe_server.services.audit import record
 from eunoe_server.services.dialogue_scope import existing, locked, open_to_messages, tenant_of
 from eunoe_server.services.indexing import SEARCHABLE_ROLES, entries_for, vectors_of
 from eunoe_server.services.namespaces import Namespaces
 from eunoe_server.services.threads import read_apart
+from eunoe_server.services.usage import count
 from eunoe_server.services.withdrawal import forget
-from eunoe_server.stores.database import Database, Transaction
+from eunoe_server.stores.database import Database, Transaction, nothing_more
 
 MAX_MESSAGES = 1_000
 
@@ -61,11 +65,13 @@ class Messages:
         namespaces: Namespaces,
         embedder: Embedder,
         *,
-        new_id: Callable[[], str] = lambda: str(uuid_utils.uuid7()),
+        screen: Screen = NO_SCREEN,
+        new_id: Callable[[], str] = new_id,
     ) -> None:
         self._database = database
         self._namespaces = namespaces
         self._embedder = embedder
+        self._screen = screen
         self._new_id = new_id
 
     async def create(
@@ -87,8 +93,12 @@ class Messages:
             dialogue = await open_to_messages(tx, dialogue_id)
             return await self.append(tx, dialogue, prepared, commit_after_seconds)
 
+        async def again(tx: Transaction) -> Sequence[Message]:
+            dialogue = await existing(tx, dialogue_id)
+            return await stored(tx, dialogue, [message.id for message in prepared.new])
+
         try:
-            return await self._database.run(tenant, work)
+            messages = await self._database.run(tenant, work, again)
         except DuplicateId:
             ids = [message.id for message in prepared.new]
             async with self._database.transaction(tenant) as tx:
@@ -96,6 +106,8 @@ class Messages:
                 taken = await tx.messages.taken_ids(dialogue.dialogue_key, ids)
             _refuse_taken(ids, prepared.paths, taken)
             raise
+        count(caller.namespace_for(namespace), Usage(writes=len(messages)))
+        return messages
 
     async def prepare(
         self, drafts: Sequence[MessageDraft], paths: Sequence[str]
@@ -106,7 +118,7 @@ class Messages:
 
         def read() -> tuple[Sequence[NewMessage], Mapping[str, str]]:
             new = [
-                draft.accepted(self._new_id(), path)
+                self._screen.message(draft, self._new_id(), path)
                 for draft, path in zip(drafts, paths, strict=True)
             ]
             return new, {message.id: filterable(message.metadata) for message in new}
@@ -194,7 +206,7 @@ class Messages:
         tags: Sequence[str],
     ) -> Message:
         """Replaces all tags. Raises InvalidInput, DialogueNotFound, MessageNotFound."""
-        checked = checked_tags(tags)
+        checked = self._screen.tags(checked_tags(tags))
         tenant = await tenant_of(self._namespaces, caller, namespace, dialogue_id)
         if not can_be_id(message_id):
             raise MessageNotFound
@@ -207,7 +219,10 @@ class Messages:
             await tx.search.retag(SearchObject.MESSAGE, message.message_key, checked)
             return message
 
-        return await self._database.run(tenant, work)
+        async def again(tx: Transaction) -> Message:
+            return (await stored(tx, await existing(tx, dialogue_id), [message_id]))[0]
+
+        return await self._database.run(tenant, work, again)
 
     async def delete(
         self, caller: Caller, namespace: str | None, dialogue_id: str, message_id: str
@@ -216,6 +231,8 @@ class Messages:
 
         Raises DialogueNotFound, MessageNotFound.
         """
+        if current_repeat():
+            return
         tenant = await tenant_of(self._namespaces, caller, namespace, dialogue_id)
         if not can_be_id(message_id):
             raise MessageNotFound
@@ -226,9 +243,21 @@ class Messages:
             if message_key is None:
                 raise MessageNotFound
             await tx.search.delete_entries(SearchObject.MESSAGE, [message_key])
+            await tx.search.forget_speakers()
             await forget(tx, dialogue_id, message_id)
+            await record(
+                tx, AuditKind.MESSAGE_DELETED, caller.key_id, subject=digest_of(message_id)
+            )
 
-        await self._database.run(tenant, work)
+        await self._database.run(tenant, work, again=nothing_more)
+
+
+async def stored(tx: Transaction, dialogue: Dialogue, ids: Sequence[str]) -> Sequence[Message]:
+    """What a repeat is about, as it is now. Raises MessageNotFound when some of it is gone."""
+    messages = await tx.messages.get_named(dialogue.dialogue_key, ids)
+    if len(messages) < len(ids):
+        raise MessageNotFound("What this request was about has been deleted since.")
+    return messages
 
 
 def _refuse_taken(ids: Sequence[str], paths: Sequence[str], taken: frozenset[str]) -> None:

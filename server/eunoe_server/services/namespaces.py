@@ -1,24 +1,29 @@
-"""Names of namespaces to their keys, remembered: every request asks for one.
+"""Namespaces: from their names to their keys, what they hold, how long they keep it, erasing them.
 
-Remembered for seconds only: another server may erase a namespace, and it may be made again under
-another key. A write notices at once, because its key is gone; a read would find nothing for long.
+Every request asks for a key, so keys are remembered; for seconds only, because another server may
+erase a namespace, and it may be made again under another key. A write notices at once, because its
+key is gone; a read would find nothing for long.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from eunoe_server.domain.audit import AuditKind
 from eunoe_server.domain.caller import Caller
+from eunoe_server.domain.idempotency import current_repeat
 from eunoe_server.domain.listing import Listing, TokenPage
 from eunoe_server.domain.page import Page
 from eunoe_server.domain.page_token import read_token, write_token
 from eunoe_server.domain.tenant import Holdings, Namespace, Tenant
-from eunoe_server.errors import NamespaceNotFound
-from eunoe_server.stores.database import Database, Transaction
+from eunoe_server.errors import InvalidInput, NamespaceNotFound
+from eunoe_server.services.audit import record
+from eunoe_server.stores.database import Database, Transaction, nothing_more
 
 T = TypeVar("T")
 
@@ -26,6 +31,9 @@ T = TypeVar("T")
 FRESH_SECONDS = 5.0
 #: Names remembered at most; the least recently used goes first.
 MAX_REMEMBERED = 50_000
+#: A namespace with more rows is erased in steps of so many, each within a statement's time.
+ERASED_AT_ONCE = 5_000
+MAX_RETENTION_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +59,24 @@ class Namespaces:
         return await self._resolve(project_id, name, create=False)
 
     async def write(
-        self, project_id: int, name: str, work: Callable[[Transaction], Awaitable[T]]
+        self,
+        project_id: int,
+        name: str,
+        work: Callable[[Transaction], Awaitable[T]],
+        again: Callable[[Transaction], Awaitable[T]] | None = None,
     ) -> T:
-        """Runs a write in a namespace, made if absent (again, if it was erased meanwhile)."""
+        """Runs a write in a namespace, made if absent (again, if it was erased meanwhile).
+
+        `again` is what a repeat reads (`Database.run`); it makes nothing. Raises NamespaceNotFound.
+        """
+        if again is not None and current_repeat():
+            if (tenant := await self.find(project_id, name)) is None:
+                raise NamespaceNotFound("What this request was about has been deleted since.")
+            return await self._database.run(tenant, work, again)
         for is_last in (False, True):
             tenant = await self._resolve(project_id, name, create=True)
             try:
-                return await self._database.run(tenant, work)
+                return await self._database.run(tenant, work, again)
             except NamespaceNotFound:
                 self._keys.pop((project_id, name), None)
                 if is_last:
@@ -85,27 +104,69 @@ class Namespaces:
             write_token(page.next, listing) if page.next else None,
         )
 
-    async def erase(self, caller: Caller, name: str, *, dry_run: bool) -> Mapping[str, int]:
-        """Erases a namespace and all that was made from it; rows by table.
+    async def retain(self, caller: Caller, name: str, days: int | None) -> HeldNamespace:
+        """Has what nobody uses for so many days erased; 0: never, None: as the server is set.
 
-        With `dry_run` only counts. Raises NamespaceNotFound.
+        Raises InvalidInput, NamespaceNotFound.
         """
-        if not caller.sees(name):
-            raise NamespaceNotFound
-        tenant = await self.find(caller.project_id, name)
+        if days is not None and not 0 <= days <= MAX_RETENTION_DAYS:
+            raise InvalidInput.of("retentionDays", f"must be 0 to {MAX_RETENTION_DAYS:,}")
+        tenant = await self._existing(caller, name)
+
+        async def work(tx: Transaction) -> HeldNamespace:
+            namespace = await tx.namespaces.retain(days)
+            if namespace is None:
+                raise NamespaceNotFound
+            await record(tx, AuditKind.NAMESPACE_CHANGED, caller.key_id)
+            return await _held(tx, namespace)
+
+        async def again(tx: Transaction) -> HeldNamespace:
+            return await _held(tx, await tx.namespaces.get(name))
+
+        return await self._database.run(tenant, work, again)
+
+    async def erase(self, caller: Caller, name: str, *, dry_run: bool) -> Mapping[str, int]:
+        """Erases a namespace and all that was made from it; rows by table, before it began.
+
+        Keys that are bound to it and work no more go as well; those that work are somebody's
+        access, and stay. With `dry_run` only counts. A large namespace goes in steps: whoever is
+        interrupted calls again. Raises NamespaceNotFound.
+        """
+        if (done := current_repeat()) is not None:
+            receipt: dict[str, int] = json.loads(done.outcome)
+            return receipt
+        tenant = await self._existing(caller, name)
+        async with self._database.transaction(tenant) as tx:
+            census = await tx.namespaces.census()
+        if dry_run:
+            async with self._database.transaction(Tenant(caller.project_id)) as tx:
+                return {**census, "api_keys": await tx.keys.count_ended(name)}
+        keys = await self._database.run(
+            Tenant(caller.project_id), lambda tx: tx.keys.forget_ended(name)
+        )
+        counts = {**census, "api_keys": keys}
+        if sum(census.values()) > ERASED_AT_ONCE:
+            while (
+                await self._database.run(tenant, lambda tx: tx.namespaces.thin_out(ERASED_AT_ONCE))
+                >= ERASED_AT_ONCE
+            ):
+                pass
+
+        async def work(tx: Transaction) -> None:
+            if not await tx.namespaces.erase():
+                raise NamespaceNotFound
+            await record(tx, AuditKind.NAMESPACE_ERASED, caller.key_id, counts=counts)
+            await tx.idempotency.note(json.dumps(counts))
+
+        await self._database.run(tenant, work, again=nothing_more)
+        self._keys.pop((caller.project_id, name), None)
+        return counts
+
+    async def _existing(self, caller: Caller, name: str) -> Tenant:
+        tenant = await self.find(caller.project_id, name) if caller.sees(name) else None
         if tenant is None:
             raise NamespaceNotFound
-
-        async def work(tx: Transaction) -> Mapping[str, int]:
-            census = await tx.namespaces.census()
-            if not dry_run and not await tx.namespaces.erase():
-                raise NamespaceNotFound
-            return census
-
-        census = await self._database.run(tenant, work)
-        if not dry_run:
-            self._keys.pop((caller.project_id, name), None)
-        return census
+        return tenant
 
     async def _resolve(self, project_id: int, name: str, *, create: bool) -> Tenant | None:
         key, remembered_at = self._keys.get((project_id, name), (None, 0.0))
@@ -130,3 +191,10 @@ class Namespaces:
             return await tx.namespaces.resolve(name, create=True)
 
         return await self._database.run(Tenant(project_id), work)
+
+
+async def _held(tx: Transaction, namespace: Namespace | None) -> HeldNamespace:
+    if namespace is None:
+        raise NamespaceNotFound
+    holdings = await tx.namespaces.holdings([namespace.namespace_key])
+    return HeldNamespace(namespace, holdings[namespace.namespace_key])

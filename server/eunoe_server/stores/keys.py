@@ -29,6 +29,7 @@ class Keys(Store):
             namespace=new.namespace,
             namespace_prefix=new.namespace_prefix,
             expires_at=new.expires_at,
+            monthly_calls=new.monthly_calls,
         )
         return key
 
@@ -56,7 +57,23 @@ class Keys(Store):
         key = await self._one(_SQL["revoke"], _key, id=key_id)
         return key[0] if key else None
 
+    async def retire(self, key_id: str, grace_seconds: float) -> None:
+        """Has a key end after so long, unless it ends before."""
+        await self._execute(_SQL["retire"], id=key_id, grace_seconds=grace_seconds)
+
+    async def count_ended(self, namespace: str) -> int:
+        """How many keys that are bound to this namespace work no more."""
+        return await self._one(_SQL["count_ended"], _count, namespace=namespace) or 0
+
+    async def forget_ended(self, namespace: str) -> int:
+        """Deletes them, because their rows would keep the namespace's name; how many they were."""
+        return await self._execute(_SQL["forget_ended"], namespace=namespace)
+
 
 def _key(*, key_number: int, scopes: list[str], **columns: Any) -> tuple[ApiKey, Place]:
     key = ApiKey(scopes=tuple(scopes), **columns)
     return key, Place(created_at=key.created_at, key=key_number)
+
+
+def _count(keys: int) -> int:
+    return keys

@@ -12,20 +12,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateApiKeyRequest(_message.Message):
-    __slots__ = ("name", "scopes", "namespace", "namespace_prefix", "expire_time", "request_id")
+    __slots__ = ("name", "scopes", "namespace", "namespace_prefix", "expire_time", "request_id", "monthly_calls")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SCOPES_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_PREFIX_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    MONTHLY_CALLS_FIELD_NUMBER: _ClassVar[int]
     name: str
     scopes: _containers.RepeatedScalarFieldContainer[str]
     namespace: str
     namespace_prefix: str
     expire_time: _timestamp_pb2.Timestamp
     request_id: str
-    def __init__(self, name: _Optional[str] = ..., scopes: _Optional[_Iterable[str]] = ..., namespace: _Optional[str] = ..., namespace_prefix: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    monthly_calls: int
+    def __init__(self, name: _Optional[str] = ..., scopes: _Optional[_Iterable[str]] = ..., namespace: _Optional[str] = ..., namespace_prefix: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request_id: _Optional[str] = ..., monthly_calls: _Optional[int] = ...) -> None: ...
 
 class CreateApiKeyResponse(_message.Message):
     __slots__ = ("api_key", "key")
@@ -50,6 +52,24 @@ class ListApiKeysResponse(_message.Message):
     api_keys: _containers.RepeatedCompositeFieldContainer[ApiKey]
     next_page_token: str
     def __init__(self, api_keys: _Optional[_Iterable[_Union[ApiKey, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class RotateApiKeyRequest(_message.Message):
+    __slots__ = ("id", "grace_seconds", "request_id")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    grace_seconds: int
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., grace_seconds: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RotateApiKeyResponse(_message.Message):
+    __slots__ = ("api_key", "key")
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    api_key: ApiKey
+    key: str
+    def __init__(self, api_key: _Optional[_Union[ApiKey, _Mapping]] = ..., key: _Optional[str] = ...) -> None: ...
 
 class RevokeApiKeyRequest(_message.Message):
     __slots__ = ("id", "request_id")
@@ -83,6 +103,22 @@ class ListNamespacesResponse(_message.Message):
     next_page_token: str
     def __init__(self, namespaces: _Optional[_Iterable[_Union[Namespace, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class UpdateNamespaceRequest(_message.Message):
+    __slots__ = ("namespace", "retention_days", "request_id")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_DAYS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    retention_days: int
+    request_id: str
+    def __init__(self, namespace: _Optional[str] = ..., retention_days: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class UpdateNamespaceResponse(_message.Message):
+    __slots__ = ("namespace",)
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    namespace: Namespace
+    def __init__(self, namespace: _Optional[_Union[Namespace, _Mapping]] = ...) -> None: ...
+
 class DeleteNamespaceRequest(_message.Message):
     __slots__ = ("namespace", "dry_run", "request_id")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
@@ -99,15 +135,35 @@ class DeleteNamespaceResponse(_message.Message):
     receipt: ErasureReceipt
     def __init__(self, receipt: _Optional[_Union[ErasureReceipt, _Mapping]] = ...) -> None: ...
 
+class ListAuditEventsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "subject_id")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    subject_id: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., subject_id: _Optional[str] = ...) -> None: ...
+
+class ListAuditEventsResponse(_message.Message):
+    __slots__ = ("audit_events", "next_page_token")
+    AUDIT_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    audit_events: _containers.RepeatedCompositeFieldContainer[AuditEvent]
+    next_page_token: str
+    def __init__(self, audit_events: _Optional[_Iterable[_Union[AuditEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
 class GetUsageRequest(_message.Message):
-    __slots__ = ("namespace", "start_time", "end_time")
+    __slots__ = ("namespace", "start_time", "end_time", "api_key_id")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
+    API_KEY_ID_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
-    def __init__(self, namespace: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    api_key_id: str
+    def __init__(self, namespace: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., api_key_id: _Optional[str] = ...) -> None: ...
 
 class GetUsageResponse(_message.Message):
     __slots__ = ("days", "total")
@@ -118,7 +174,7 @@ class GetUsageResponse(_message.Message):
     def __init__(self, days: _Optional[_Iterable[_Union[UsageDay, _Mapping]]] = ..., total: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class ApiKey(_message.Message):
-    __slots__ = ("id", "name", "scopes", "namespace", "namespace_prefix", "create_time", "expire_time", "revoke_time")
+    __slots__ = ("id", "name", "scopes", "namespace", "namespace_prefix", "create_time", "expire_time", "revoke_time", "monthly_calls")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     SCOPES_FIELD_NUMBER: _ClassVar[int]
@@ -127,6 +183,7 @@ class ApiKey(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     REVOKE_TIME_FIELD_NUMBER: _ClassVar[int]
+    MONTHLY_CALLS_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     scopes: _containers.RepeatedScalarFieldContainer[str]
@@ -135,21 +192,46 @@ class ApiKey(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     expire_time: _timestamp_pb2.Timestamp
     revoke_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., scopes: _Optional[_Iterable[str]] = ..., namespace: _Optional[str] = ..., namespace_prefix: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoke_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    monthly_calls: int
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., scopes: _Optional[_Iterable[str]] = ..., namespace: _Optional[str] = ..., namespace_prefix: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoke_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., monthly_calls: _Optional[int] = ...) -> None: ...
 
 class Namespace(_message.Message):
-    __slots__ = ("name", "memory_count", "dialogue_count", "message_count", "create_time")
+    __slots__ = ("name", "memory_count", "dialogue_count", "message_count", "create_time", "retention_days")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MEMORY_COUNT_FIELD_NUMBER: _ClassVar[int]
     DIALOGUE_COUNT_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_DAYS_FIELD_NUMBER: _ClassVar[int]
     name: str
     memory_count: int
     dialogue_count: int
     message_count: int
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., memory_count: _Optional[int] = ..., dialogue_count: _Optional[int] = ..., message_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    retention_days: int
+    def __init__(self, name: _Optional[str] = ..., memory_count: _Optional[int] = ..., dialogue_count: _Optional[int] = ..., message_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retention_days: _Optional[int] = ...) -> None: ...
+
+class AuditEvent(_message.Message):
+    __slots__ = ("id", "kind", "create_time", "api_key_id", "request_id", "namespace", "namespace_key", "subject", "counts")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    API_KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_KEY_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    kind: str
+    create_time: _timestamp_pb2.Timestamp
+    api_key_id: str
+    request_id: str
+    namespace: str
+    namespace_key: str
+    subject: str
+    counts: _containers.RepeatedCompositeFieldContainer[ErasureCount]
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., api_key_id: _Optional[str] = ..., request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., namespace_key: _Optional[str] = ..., subject: _Optional[str] = ..., counts: _Optional[_Iterable[_Union[ErasureCount, _Mapping]]] = ...) -> None: ...
 
 class ErasureReceipt(_message.Message):
     __slots__ = ("namespace", "is_dry_run", "counts", "erase_time")
@@ -180,7 +262,7 @@ class UsageDay(_message.Message):
     def __init__(self, date: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class Usage(_message.Message):
-    __slots__ = ("chat_count", "search_count", "write_count", "prompt_tokens", "completion_tokens", "injected_tokens", "extraction_prompt_tokens", "extraction_completion_tokens")
+    __slots__ = ("chat_count", "search_count", "write_count", "prompt_tokens", "completion_tokens", "injected_tokens", "extraction_prompt_tokens", "extraction_completion_tokens", "call_count")
     CHAT_COUNT_FIELD_NUMBER: _ClassVar[int]
     SEARCH_COUNT_FIELD_NUMBER: _ClassVar[int]
     WRITE_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -189,6 +271,7 @@ class Usage(_message.Message):
     INJECTED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     EXTRACTION_PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     EXTRACTION_COMPLETION_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    CALL_COUNT_FIELD_NUMBER: _ClassVar[int]
     chat_count: int
     search_count: int
     write_count: int
@@ -197,4 +280,5 @@ class Usage(_message.Message):
     injected_tokens: int
     extraction_prompt_tokens: int
     extraction_completion_tokens: int
-    def __init__(self, chat_count: _Optional[int] = ..., search_count: _Optional[int] = ..., write_count: _Optional[int] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., injected_tokens: _Optional[int] = ..., extraction_prompt_tokens: _Optional[int] = ..., extraction_completion_tokens: _Optional[int] = ...) -> None: ...
+    call_count: int
+    def __init__(self, chat_count: _Optional[int] = ..., search_count: _Optional[int] = ..., write_count: _Optional[int] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., injected_tokens: _Optional[int] = ..., extraction_prompt_tokens: _Optional[int] = ..., extraction_completion_tokens: _Optional[int] = ..., call_count: _Optional[int] = ...) -> None: ...

@@ -47,6 +47,11 @@ class AdminServiceStub:
                 request_serializer=eunoe_dot_v1_dot_admin__pb2.ListApiKeysRequest.SerializeToString,
                 response_deserializer=eunoe_dot_v1_dot_admin__pb2.ListApiKeysResponse.FromString,
                 _registered_method=True)
+        self.RotateApiKey = channel.unary_unary(
+                '/eunoe.v1.AdminService/RotateApiKey',
+                request_serializer=eunoe_dot_v1_dot_admin__pb2.RotateApiKeyRequest.SerializeToString,
+                response_deserializer=eunoe_dot_v1_dot_admin__pb2.RotateApiKeyResponse.FromString,
+                _registered_method=True)
         self.RevokeApiKey = channel.unary_unary(
                 '/eunoe.v1.AdminService/RevokeApiKey',
                 request_serializer=eunoe_dot_v1_dot_admin__pb2.RevokeApiKeyRequest.SerializeToString,
@@ -57,10 +62,20 @@ class AdminServiceStub:
                 request_serializer=eunoe_dot_v1_dot_admin__pb2.ListNamespacesRequest.SerializeToString,
                 response_deserializer=eunoe_dot_v1_dot_admin__pb2.ListNamespacesResponse.FromString,
                 _registered_method=True)
+        self.UpdateNamespace = channel.unary_unary(
+                '/eunoe.v1.AdminService/UpdateNamespace',
+                request_serializer=eunoe_dot_v1_dot_admin__pb2.UpdateNamespaceRequest.SerializeToString,
+                response_deserializer=eunoe_dot_v1_dot_admin__pb2.UpdateNamespaceResponse.FromString,
+                _registered_method=True)
         self.DeleteNamespace = channel.unary_unary(
                 '/eunoe.v1.AdminService/DeleteNamespace',
                 request_serializer=eunoe_dot_v1_dot_admin__pb2.DeleteNamespaceRequest.SerializeToString,
                 response_deserializer=eunoe_dot_v1_dot_admin__pb2.DeleteNamespaceResponse.FromString,
+                _registered_method=True)
+        self.ListAuditEvents = channel.unary_unary(
+                '/eunoe.v1.AdminService/ListAuditEvents',
+                request_serializer=eunoe_dot_v1_dot_admin__pb2.ListAuditEventsRequest.SerializeToString,
+                response_deserializer=eunoe_dot_v1_dot_admin__pb2.ListAuditEventsResponse.FromString,
                 _registered_method=True)
         self.GetUsage = channel.unary_unary(
                 '/eunoe.v1.AdminService/GetUsage',
@@ -91,6 +106,15 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RotateApiKey(self, request, context):
+        """Makes a key with the name, the scopes and the binding of another and returns it in plain, this
+        once. Both work until the grace is over; then the old one ends. Fails with API_KEY_NOT_FOUND,
+        also for a key that was revoked or has expired.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RevokeApiKey(self, request, context):
         """Revokes a key for good. Calls with it are refused within 5 seconds. Revoking it again changes
         nothing. Fails with API_KEY_NOT_FOUND.
@@ -106,17 +130,39 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateNamespace(self, request, context):
+        """Says how long a namespace keeps what nobody uses. Fails with NAMESPACE_NOT_FOUND. A name that a
+        path cannot hold (the global namespace's, one with a slash) goes into the body.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteNamespace(self, request, context):
         """Erases a namespace: its memories, dialogues, messages and states, what was derived from them,
-        and what waits to be done with them. It cannot be undone. Fails with NAMESPACE_NOT_FOUND. A
-        name that a path cannot hold (the global namespace's, one with a slash) goes into the query.
+        what waits to be done with them, and keys bound to it that work no more. Keys that do work
+        stay: they are access that somebody gave, and can fill it again. It cannot be undone. A large
+        namespace takes a while and goes step by step; should the call end before, call again. Fails
+        with NAMESPACE_NOT_FOUND. A name that a path cannot hold (the global namespace's, one with a
+        slash) goes into the query.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAuditEvents(self, request, context):
+        """Lists who made, rotated and revoked keys, changed and erased namespaces, and deleted memories,
+        dialogues and messages, and what retention erased, the newest first. It holds no content, and
+        nobody can change it over the API. A key that is bound to namespaces may not read it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetUsage(self, request, context):
-        """Counts what was used in a period, day by day.
+        """Counts what was used in a period, day by day. What was used a second ago may still be missing.
+        A namespace that was erased is counted in the project's sums, and nowhere by its name. A key
+        that is bound to one namespace counts in that; one that is bound to a prefix must name one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,6 +181,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=eunoe_dot_v1_dot_admin__pb2.ListApiKeysRequest.FromString,
                     response_serializer=eunoe_dot_v1_dot_admin__pb2.ListApiKeysResponse.SerializeToString,
             ),
+            'RotateApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateApiKey,
+                    request_deserializer=eunoe_dot_v1_dot_admin__pb2.RotateApiKeyRequest.FromString,
+                    response_serializer=eunoe_dot_v1_dot_admin__pb2.RotateApiKeyResponse.SerializeToString,
+            ),
             'RevokeApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.RevokeApiKey,
                     request_deserializer=eunoe_dot_v1_dot_admin__pb2.RevokeApiKeyRequest.FromString,
@@ -145,10 +196,20 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=eunoe_dot_v1_dot_admin__pb2.ListNamespacesRequest.FromString,
                     response_serializer=eunoe_dot_v1_dot_admin__pb2.ListNamespacesResponse.SerializeToString,
             ),
+            'UpdateNamespace': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateNamespace,
+                    request_deserializer=eunoe_dot_v1_dot_admin__pb2.UpdateNamespaceRequest.FromString,
+                    response_serializer=eunoe_dot_v1_dot_admin__pb2.UpdateNamespaceResponse.SerializeToString,
+            ),
             'DeleteNamespace': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteNamespace,
                     request_deserializer=eunoe_dot_v1_dot_admin__pb2.DeleteNamespaceRequest.FromString,
                     response_serializer=eunoe_dot_v1_dot_admin__pb2.DeleteNamespaceResponse.SerializeToString,
+            ),
+            'ListAuditEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditEvents,
+                    request_deserializer=eunoe_dot_v1_dot_admin__pb2.ListAuditEventsRequest.FromString,
+                    response_serializer=eunoe_dot_v1_dot_admin__pb2.ListAuditEventsResponse.SerializeToString,
             ),
             'GetUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUsage,
@@ -224,6 +285,33 @@ class AdminService:
             _registered_method=True)
 
     @staticmethod
+    def RotateApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eunoe.v1.AdminService/RotateApiKey',
+            eunoe_dot_v1_dot_admin__pb2.RotateApiKeyRequest.SerializeToString,
+            eunoe_dot_v1_dot_admin__pb2.RotateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RevokeApiKey(request,
             target,
             options=(),
@@ -278,6 +366,33 @@ class AdminService:
             _registered_method=True)
 
     @staticmethod
+    def UpdateNamespace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eunoe.v1.AdminService/UpdateNamespace',
+            eunoe_dot_v1_dot_admin__pb2.UpdateNamespaceRequest.SerializeToString,
+            eunoe_dot_v1_dot_admin__pb2.UpdateNamespaceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DeleteNamespace(request,
             target,
             options=(),
@@ -294,6 +409,33 @@ class AdminService:
             '/eunoe.v1.AdminService/DeleteNamespace',
             eunoe_dot_v1_dot_admin__pb2.DeleteNamespaceRequest.SerializeToString,
             eunoe_dot_v1_dot_admin__pb2.DeleteNamespaceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eunoe.v1.AdminService/ListAuditEvents',
+            eunoe_dot_v1_dot_admin__pb2.ListAuditEventsRequest.SerializeToString,
+            eunoe_dot_v1_dot_admin__pb2.ListAuditEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

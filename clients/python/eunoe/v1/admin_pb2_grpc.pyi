@@ -47,19 +47,39 @@ class AdminServiceStub:
     """Lists the keys of the project, the newest first, revoked and expired ones included. Never
     their secrets.
     """
+    RotateApiKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RotateApiKeyRequest, _admin_pb2.RotateApiKeyResponse]
+    """Makes a key with the name, the scopes and the binding of another and returns it in plain, this
+    once. Both work until the grace is over; then the old one ends. Fails with API_KEY_NOT_FOUND,
+    also for a key that was revoked or has expired.
+    """
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RevokeApiKeyRequest, _admin_pb2.RevokeApiKeyResponse]
     """Revokes a key for good. Calls with it are refused within 5 seconds. Revoking it again changes
     nothing. Fails with API_KEY_NOT_FOUND.
     """
     ListNamespaces: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListNamespacesRequest, _admin_pb2.ListNamespacesResponse]
     """Lists the namespaces of the project, the newest first, with what they hold."""
+    UpdateNamespace: _grpc.UnaryUnaryMultiCallable[_admin_pb2.UpdateNamespaceRequest, _admin_pb2.UpdateNamespaceResponse]
+    """Says how long a namespace keeps what nobody uses. Fails with NAMESPACE_NOT_FOUND. A name that a
+    path cannot hold (the global namespace's, one with a slash) goes into the body.
+    """
     DeleteNamespace: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DeleteNamespaceRequest, _admin_pb2.DeleteNamespaceResponse]
     """Erases a namespace: its memories, dialogues, messages and states, what was derived from them,
-    and what waits to be done with them. It cannot be undone. Fails with NAMESPACE_NOT_FOUND. A
-    name that a path cannot hold (the global namespace's, one with a slash) goes into the query.
+    what waits to be done with them, and keys bound to it that work no more. Keys that do work
+    stay: they are access that somebody gave, and can fill it again. It cannot be undone. A large
+    namespace takes a while and goes step by step; should the call end before, call again. Fails
+    with NAMESPACE_NOT_FOUND. A name that a path cannot hold (the global namespace's, one with a
+    slash) goes into the query.
+    """
+    ListAuditEvents: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAuditEventsRequest, _admin_pb2.ListAuditEventsResponse]
+    """Lists who made, rotated and revoked keys, changed and erased namespaces, and deleted memories,
+    dialogues and messages, and what retention erased, the newest first. It holds no content, and
+    nobody can change it over the API. A key that is bound to namespaces may not read it.
     """
     GetUsage: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetUsageRequest, _admin_pb2.GetUsageResponse]
-    """Counts what was used in a period, day by day."""
+    """Counts what was used in a period, day by day. What was used a second ago may still be missing.
+    A namespace that was erased is counted in the project's sums, and nowhere by its name. A key
+    that is bound to one namespace counts in that; one that is bound to a prefix must name one.
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -77,19 +97,39 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Lists the keys of the project, the newest first, revoked and expired ones included. Never
     their secrets.
     """
+    RotateApiKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.RotateApiKeyRequest, _admin_pb2.RotateApiKeyResponse]  # type: ignore[assignment]
+    """Makes a key with the name, the scopes and the binding of another and returns it in plain, this
+    once. Both work until the grace is over; then the old one ends. Fails with API_KEY_NOT_FOUND,
+    also for a key that was revoked or has expired.
+    """
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.RevokeApiKeyRequest, _admin_pb2.RevokeApiKeyResponse]  # type: ignore[assignment]
     """Revokes a key for good. Calls with it are refused within 5 seconds. Revoking it again changes
     nothing. Fails with API_KEY_NOT_FOUND.
     """
     ListNamespaces: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListNamespacesRequest, _admin_pb2.ListNamespacesResponse]  # type: ignore[assignment]
     """Lists the namespaces of the project, the newest first, with what they hold."""
+    UpdateNamespace: _aio.UnaryUnaryMultiCallable[_admin_pb2.UpdateNamespaceRequest, _admin_pb2.UpdateNamespaceResponse]  # type: ignore[assignment]
+    """Says how long a namespace keeps what nobody uses. Fails with NAMESPACE_NOT_FOUND. A name that a
+    path cannot hold (the global namespace's, one with a slash) goes into the body.
+    """
     DeleteNamespace: _aio.UnaryUnaryMultiCallable[_admin_pb2.DeleteNamespaceRequest, _admin_pb2.DeleteNamespaceResponse]  # type: ignore[assignment]
     """Erases a namespace: its memories, dialogues, messages and states, what was derived from them,
-    and what waits to be done with them. It cannot be undone. Fails with NAMESPACE_NOT_FOUND. A
-    name that a path cannot hold (the global namespace's, one with a slash) goes into the query.
+    what waits to be done with them, and keys bound to it that work no more. Keys that do work
+    stay: they are access that somebody gave, and can fill it again. It cannot be undone. A large
+    namespace takes a while and goes step by step; should the call end before, call again. Fails
+    with NAMESPACE_NOT_FOUND. A name that a path cannot hold (the global namespace's, one with a
+    slash) goes into the query.
+    """
+    ListAuditEvents: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAuditEventsRequest, _admin_pb2.ListAuditEventsResponse]  # type: ignore[assignment]
+    """Lists who made, rotated and revoked keys, changed and erased namespaces, and deleted memories,
+    dialogues and messages, and what retention erased, the newest first. It holds no content, and
+    nobody can change it over the API. A key that is bound to namespaces may not read it.
     """
     GetUsage: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetUsageRequest, _admin_pb2.GetUsageResponse]  # type: ignore[assignment]
-    """Counts what was used in a period, day by day."""
+    """Counts what was used in a period, day by day. What was used a second ago may still be missing.
+    A namespace that was erased is counted in the project's sums, and nowhere by its name. A key
+    that is bound to one namespace counts in that; one that is bound to a prefix must name one.
+    """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """Administers the project of the calling key. Each call needs the scope `admin`, GetUsage the
@@ -118,6 +158,17 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def RotateApiKey(
+        self,
+        request: _admin_pb2.RotateApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RotateApiKeyResponse, _abc.Awaitable[_admin_pb2.RotateApiKeyResponse]]:
+        """Makes a key with the name, the scopes and the binding of another and returns it in plain, this
+        once. Both work until the grace is over; then the old one ends. Fails with API_KEY_NOT_FOUND,
+        also for a key that was revoked or has expired.
+        """
+
+    @_abc_1.abstractmethod
     def RevokeApiKey(
         self,
         request: _admin_pb2.RevokeApiKeyRequest,
@@ -136,14 +187,38 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists the namespaces of the project, the newest first, with what they hold."""
 
     @_abc_1.abstractmethod
+    def UpdateNamespace(
+        self,
+        request: _admin_pb2.UpdateNamespaceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.UpdateNamespaceResponse, _abc.Awaitable[_admin_pb2.UpdateNamespaceResponse]]:
+        """Says how long a namespace keeps what nobody uses. Fails with NAMESPACE_NOT_FOUND. A name that a
+        path cannot hold (the global namespace's, one with a slash) goes into the body.
+        """
+
+    @_abc_1.abstractmethod
     def DeleteNamespace(
         self,
         request: _admin_pb2.DeleteNamespaceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.DeleteNamespaceResponse, _abc.Awaitable[_admin_pb2.DeleteNamespaceResponse]]:
         """Erases a namespace: its memories, dialogues, messages and states, what was derived from them,
-        and what waits to be done with them. It cannot be undone. Fails with NAMESPACE_NOT_FOUND. A
-        name that a path cannot hold (the global namespace's, one with a slash) goes into the query.
+        what waits to be done with them, and keys bound to it that work no more. Keys that do work
+        stay: they are access that somebody gave, and can fill it again. It cannot be undone. A large
+        namespace takes a while and goes step by step; should the call end before, call again. Fails
+        with NAMESPACE_NOT_FOUND. A name that a path cannot hold (the global namespace's, one with a
+        slash) goes into the query.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAuditEvents(
+        self,
+        request: _admin_pb2.ListAuditEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListAuditEventsResponse, _abc.Awaitable[_admin_pb2.ListAuditEventsResponse]]:
+        """Lists who made, rotated and revoked keys, changed and erased namespaces, and deleted memories,
+        dialogues and messages, and what retention erased, the newest first. It holds no content, and
+        nobody can change it over the API. A key that is bound to namespaces may not read it.
         """
 
     @_abc_1.abstractmethod
@@ -152,6 +227,9 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.GetUsageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.GetUsageResponse, _abc.Awaitable[_admin_pb2.GetUsageResponse]]:
-        """Counts what was used in a period, day by day."""
+        """Counts what was used in a period, day by day. What was used a second ago may still be missing.
+        A namespace that was erased is counted in the project's sums, and nowhere by its name. A key
+        that is bound to one namespace counts in that; one that is bound to a prefix must name one.
+        """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,21 +1,22 @@
 -- insert --
 insert into api_keys (
-    id, project_id, secret_sha256, name, scopes, namespace, namespace_prefix, expires_at
+    id, project_id, secret_sha256, name, scopes, namespace, namespace_prefix, expires_at,
+    monthly_calls
 )
 values (
     %(id)s, %(project_id)s, %(secret_sha256)s, %(name)s, %(scopes)s, %(namespace)s,
-    %(namespace_prefix)s, %(expires_at)s
+    %(namespace_prefix)s, %(expires_at)s, %(monthly_calls)s
 )
 returning
     id, key_number, project_id, secret_sha256, name, scopes, namespace, namespace_prefix,
-    created_at, expires_at, revoked_at,
+    created_at, expires_at, revoked_at, monthly_calls,
     (revoked_at is null and (expires_at is null or expires_at > now())) as is_active;
 
 -- get --
 -- Without the project: it is what a caller's key is asked for.
 select
     id, key_number, project_id, secret_sha256, name, scopes, namespace, namespace_prefix,
-    created_at, expires_at, revoked_at,
+    created_at, expires_at, revoked_at, monthly_calls,
     (revoked_at is null and (expires_at is null or expires_at > now())) as is_active
 from api_keys
 where id = %(id)s;
@@ -23,7 +24,7 @@ where id = %(id)s;
 -- list_page --
 select
     id, key_number, project_id, secret_sha256, name, scopes, namespace, namespace_prefix,
-    created_at, expires_at, revoked_at,
+    created_at, expires_at, revoked_at, monthly_calls,
     (revoked_at is null and (expires_at is null or expires_at > now())) as is_active
 from api_keys
 where
@@ -42,5 +43,24 @@ set revoked_at = coalesce(revoked_at, now())
 where id = %(id)s and project_id = %(project_id)s
 returning
     id, key_number, project_id, secret_sha256, name, scopes, namespace, namespace_prefix,
-    created_at, expires_at, revoked_at,
+    created_at, expires_at, revoked_at, monthly_calls,
     (revoked_at is null and (expires_at is null or expires_at > now())) as is_active;
+
+-- retire --
+-- It works for so long yet, and never longer than it would have.
+update api_keys
+set expires_at = least(expires_at, now() + make_interval(secs => %(grace_seconds)s))
+where id = %(id)s and project_id = %(project_id)s;
+
+-- count_ended --
+select count(*) as keys
+from api_keys
+where
+    project_id = %(project_id)s and namespace = %(namespace)s
+    and (revoked_at is not null or expires_at <= now());
+
+-- forget_ended --
+delete from api_keys
+where
+    project_id = %(project_id)s and namespace = %(namespace)s
+    and (revoked_at is not null or expires_at <= now());

@@ -1,25 +1,29 @@
-"""AdminServicer: keys and namespaces of the calling key's project."""
+"""AdminServicer: keys, namespaces and the audit trail of the calling key's project."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from eunoe.v1 import admin_pb2, admin_pb2_grpc
 from eunoe_server.domain.api_key import ApiKey
+from eunoe_server.domain.audit import AuditEvent
 from eunoe_server.domain.caller import Caller, Scope
 from eunoe_server.domain.listing import Listing, page_limit
 from eunoe_server.domain.page_token import read_token, write_token
+from eunoe_server.domain.usage import Usage
 from eunoe_server.errors import (
     ConflictingParameters,
     InvalidInput,
-    NotImplementedYet,
+    InvalidParameter,
     NotPermitted,
 )
+from eunoe_server.services.audit import AuditTrail
 from eunoe_server.services.keys import Keys
 from eunoe_server.services.namespaces import HeldNamespace, Namespaces
-from eunoe_server.transport.grpc.convert import moment_of, to_timestamp
+from eunoe_server.services.usage import Meter
+from eunoe_server.transport.grpc.convert import moment_of, namespace_of, to_timestamp
 from eunoe_server.transport.grpc.interceptors import caller
 
 
@@ -30,11 +34,15 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
         self,
         keys: Keys,
         namespaces: Namespaces,
+        meter: Meter,
+        audit: AuditTrail,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._keys = keys
         self._namespaces = namespaces
+        self._meter = meter
+        self._audit = audit
         self._now = now
 
     async def CreateApiKey(
@@ -50,6 +58,8 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
             namespace=namespace,
             namespace_prefix=prefix,
             expires_at=moment_of(request, "expire_time", "expires", InvalidInput),
+            monthly_calls=request.monthly_calls if request.HasField("monthly_calls") else None,
+            by=caller().key_id,
         )
         return admin_pb2.CreateApiKeyResponse(api_key=key_to_proto(minted.key), key=minted.token)
 
@@ -70,13 +80,28 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
             response.next_page_token = write_token(page.next, listing)
         return response
 
+    async def RotateApiKey(
+        self, request: admin_pb2.RotateApiKeyRequest, context: Any
+    ) -> admin_pb2.RotateApiKeyResponse:
+        """A successor to a key, shown once."""
+        del context
+        _unbound(caller())
+        minted = await self._keys.rotate(
+            caller().project_id,
+            request.id,
+            grace_seconds=request.grace_seconds if request.HasField("grace_seconds") else None,
+            most=caller().scopes,
+            by=caller().key_id,
+        )
+        return admin_pb2.RotateApiKeyResponse(api_key=key_to_proto(minted.key), key=minted.token)
+
     async def RevokeApiKey(
         self, request: admin_pb2.RevokeApiKeyRequest, context: Any
     ) -> admin_pb2.RevokeApiKeyResponse:
         """Ends a key for good."""
         del context
         _unbound(caller())
-        key = await self._keys.revoke(caller().project_id, request.id)
+        key = await self._keys.revoke(caller().project_id, request.id, by=caller().key_id)
         return admin_pb2.RevokeApiKeyResponse(api_key=key_to_proto(key))
 
     async def ListNamespaces(
@@ -94,6 +119,15 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
             namespaces=map(namespace_to_proto, page.items), next_page_token=page.next_token
         )
 
+    async def UpdateNamespace(
+        self, request: admin_pb2.UpdateNamespaceRequest, context: Any
+    ) -> admin_pb2.UpdateNamespaceResponse:
+        """Says how long a namespace keeps what nobody uses."""
+        del context
+        days = request.retention_days if request.HasField("retention_days") else None
+        held = await self._namespaces.retain(caller(), request.namespace, days)
+        return admin_pb2.UpdateNamespaceResponse(namespace=namespace_to_proto(held))
+
     async def DeleteNamespace(
         self, request: admin_pb2.DeleteNamespaceRequest, context: Any
     ) -> admin_pb2.DeleteNamespaceResponse:
@@ -104,19 +138,46 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
             receipt=admin_pb2.ErasureReceipt(
                 namespace=request.namespace,
                 is_dry_run=request.dry_run,
-                counts=[
-                    admin_pb2.ErasureCount(kind=kind, count=count) for kind, count in counts.items()
-                ],
+                counts=_counts(counts),
                 erase_time=to_timestamp(self._now()),
             )
+        )
+
+    async def ListAuditEvents(
+        self, request: admin_pb2.ListAuditEventsRequest, context: Any
+    ) -> admin_pb2.ListAuditEventsResponse:
+        """What was done in the project, newest first."""
+        del context
+        _unbound(caller())
+        page = await self._audit.list_page(
+            caller().project_id,
+            subject_id=request.subject_id,
+            limit=page_limit(request.page_size),
+            token=request.page_token,
+        )
+        return admin_pb2.ListAuditEventsResponse(
+            audit_events=map(audit_event_to_proto, page.items), next_page_token=page.next_token
         )
 
     async def GetUsage(
         self, request: admin_pb2.GetUsageRequest, context: Any
     ) -> admin_pb2.GetUsageResponse:
-        """Not built yet: nothing is counted per day so far."""
-        del request, context
-        raise NotImplementedYet
+        """What was used, day by day."""
+        del context
+        used = await self._meter.period(
+            caller(),
+            namespace_of(request),
+            start=moment_of(request, "start_time", "startDate", InvalidParameter),
+            end=moment_of(request, "end_time", "endDate", InvalidParameter),
+            key_id=request.api_key_id,
+        )
+        return admin_pb2.GetUsageResponse(
+            days=[
+                admin_pb2.UsageDay(date=day.isoformat(), usage=usage_to_proto(each))
+                for day, each in used.days.items()
+            ],
+            total=usage_to_proto(used.total),
+        )
 
 
 def _scopes(request: admin_pb2.CreateApiKeyRequest, who: Caller) -> list[Scope]:
@@ -146,9 +207,11 @@ def _binding(request: admin_pb2.CreateApiKeyRequest, who: Caller) -> tuple[str |
 
 
 def _unbound(who: Caller) -> None:
-    """The keys of a project concern all of its namespaces."""
+    """The keys and the audit trail of a project concern all of its namespaces."""
     if who.namespace is not None or who.namespace_prefix is not None:
-        raise NotPermitted("This API key is bound to namespaces and administers no keys.")
+        raise NotPermitted(
+            "This API key is bound to namespaces and administers neither keys nor the audit trail."
+        )
 
 
 def key_to_proto(key: ApiKey) -> admin_pb2.ApiKey:
@@ -164,7 +227,24 @@ def key_to_proto(key: ApiKey) -> admin_pb2.ApiKey:
         proto.expire_time.CopyFrom(to_timestamp(key.expires_at))
     if key.revoked_at is not None:
         proto.revoke_time.CopyFrom(to_timestamp(key.revoked_at))
+    if key.monthly_calls is not None:
+        proto.monthly_calls = key.monthly_calls
     return proto
+
+
+def usage_to_proto(used: Usage) -> admin_pb2.Usage:
+    """Sums."""
+    return admin_pb2.Usage(
+        call_count=used.calls,
+        chat_count=used.chats,
+        search_count=used.searches,
+        write_count=used.writes,
+        prompt_tokens=used.prompt_tokens,
+        completion_tokens=used.completion_tokens,
+        injected_tokens=used.injected_tokens,
+        extraction_prompt_tokens=used.extraction_prompt_tokens,
+        extraction_completion_tokens=used.extraction_completion_tokens,
+    )
 
 
 def namespace_to_proto(held: HeldNamespace) -> admin_pb2.Namespace:
@@ -175,4 +255,24 @@ def namespace_to_proto(held: HeldNamespace) -> admin_pb2.Namespace:
         dialogue_count=held.holdings.dialogues,
         message_count=held.holdings.messages,
         create_time=to_timestamp(held.namespace.created_at),
+        retention_days=held.namespace.retention_days,
     )
+
+
+def audit_event_to_proto(event: AuditEvent) -> admin_pb2.AuditEvent:
+    """An event; what it has no word for stays absent."""
+    return admin_pb2.AuditEvent(
+        id=str(event.event_key),
+        kind=event.kind,
+        create_time=to_timestamp(event.occurred_at),
+        api_key_id=event.key_id,
+        request_id=event.request_id,
+        namespace=event.namespace,
+        namespace_key=None if event.namespace_key is None else str(event.namespace_key),
+        subject=event.subject,
+        counts=_counts(event.counts),
+    )
+
+
+def _counts(counts: Mapping[str, int]) -> list[admin_pb2.ErasureCount]:
+    return [admin_pb2.ErasureCount(kind=kind, count=count) for kind, count in counts.items()]

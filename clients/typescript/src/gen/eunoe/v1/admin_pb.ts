@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eunoe/v1/admin.proto.
  */
 export const file_eunoe_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChRldW5vZS92MS9hZG1pbi5wcm90bxIIZXVub2UudjEiyQEKE0NyZWF0ZUFwaUtleVJlcXVlc3QSEgoEbmFtZRgBIAEoCUIE4kEBAhIUCgZzY29wZXMYAiADKAlCBOJBAQISEwoJbmFtZXNwYWNlGAMgASgJSAASGgoQbmFtZXNwYWNlX3ByZWZpeBgEIAEoCUgAEjgKC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHZXhwaXJlcxISCgpyZXF1ZXN0X2lkGAYgASgJQgkKB2JpbmRpbmciRgoUQ3JlYXRlQXBpS2V5UmVzcG9uc2USIQoHYXBpX2tleRgBIAEoCzIQLmV1bm9lLnYxLkFwaUtleRILCgNrZXkYAiABKAkiSAoSTGlzdEFwaUtleXNSZXF1ZXN0EhgKCXBhZ2Vfc2l6ZRgBIAEoBVIFbGltaXQSGAoKcGFnZV90b2tlbhgCIAEoCVIEbmV4dCJ4ChNMaXN0QXBpS2V5c1Jlc3BvbnNlEikKCGFwaV9rZXlzGAEgAygLMhAuZXVub2UudjEuQXBpS2V5UgVpdGVtcxIiCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlIAFIEbmV4dIgBAUISChBfbmV4dF9wYWdlX3Rva2VuIjsKE1Jldm9rZUFwaUtleVJlcXVlc3QSEAoCaWQYASABKAlCBOJBAQISEgoKcmVxdWVzdF9pZBgCIAEoCSI5ChRSZXZva2VBcGlLZXlSZXNwb25zZRIhCgdhcGlfa2V5GAEgASgLMhAuZXVub2UudjEuQXBpS2V5IlsKFUxpc3ROYW1lc3BhY2VzUmVxdWVzdBIYCglwYWdlX3NpemUYASABKAVSBWxpbWl0EhgKCnBhZ2VfdG9rZW4YAiABKAlSBG5leHQSDgoGcHJlZml4GAMgASgJIoABChZMaXN0TmFtZXNwYWNlc1Jlc3BvbnNlEi4KCm5hbWVzcGFjZXMYASADKAsyEy5ldW5vZS52MS5OYW1lc3BhY2VSBWl0ZW1zEiIKD25leHRfcGFnZV90b2tlbhgCIAEoCUgAUgRuZXh0iAEBQhIKEF9uZXh0X3BhZ2VfdG9rZW4iaQoWRGVsZXRlTmFtZXNwYWNlUmVxdWVzdBIcCgluYW1lc3BhY2UYASABKAlCBOJBAQJIAIgBARIPCgdkcnlfcnVuGAIgASgIEhIKCnJlcXVlc3RfaWQYAyABKAlCDAoKX25hbWVzcGFjZSJEChdEZWxldGVOYW1lc3BhY2VSZXNwb25zZRIpCgdyZWNlaXB0GAEgASgLMhguZXVub2UudjEuRXJhc3VyZVJlY2VpcHQiqQEKD0dldFVzYWdlUmVxdWVzdBIWCgluYW1lc3BhY2UYASABKAlIAIgBARI5CgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJc3RhcnREYXRlEjUKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHZW5kRGF0ZUIMCgpfbmFtZXNwYWNlIlQKEEdldFVzYWdlUmVzcG9uc2USIAoEZGF5cxgBIAMoCzISLmV1bm9lLnYxLlVzYWdlRGF5Eh4KBXRvdGFsGAIgASgLMg8uZXVub2UudjEuVXNhZ2UinAIKBkFwaUtleRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnNjb3BlcxgDIAMoCRITCgluYW1lc3BhY2UYBCABKAlIABIaChBuYW1lc3BhY2VfcHJlZml4GAUgASgJSAASOAoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdjcmVhdGVkEjgKC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHZXhwaXJlcxI4CgtyZXZva2VfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB3Jldm9rZWRCCQoHYmluZGluZyKYAQoJTmFtZXNwYWNlEgwKBG5hbWUYASABKAkSFAoMbWVtb3J5X2NvdW50GAIgASgFEhYKDmRpYWxvZ3VlX2NvdW50GAMgASgFEhUKDW1lc3NhZ2VfY291bnQYBCABKAUSOAoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdjcmVhdGVkIpcBCg5FcmFzdXJlUmVjZWlwdBIRCgluYW1lc3BhY2UYASABKAkSEgoKaXNfZHJ5X3J1bhgCIAEoCBImCgZjb3VudHMYAyADKAsyFi5ldW5vZS52MS5FcmFzdXJlQ291bnQSNgoKZXJhc2VfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBmVyYXNlZCIrCgxFcmFzdXJlQ291bnQSDAoEa2luZBgBIAEoCRINCgVjb3VudBgCIAEoBSI4CghVc2FnZURheRIMCgRkYXRlGAEgASgJEh4KBXVzYWdlGAIgASgLMg8uZXVub2UudjEuVXNhZ2Ui2QEKBVVzYWdlEhIKCmNoYXRfY291bnQYASABKAUSFAoMc2VhcmNoX2NvdW50GAIgASgFEhMKC3dyaXRlX2NvdW50GAMgASgFEhUKDXByb21wdF90b2tlbnMYBCABKAMSGQoRY29tcGxldGlvbl90b2tlbnMYBSABKAMSFwoPaW5qZWN0ZWRfdG9rZW5zGAYgASgDEiAKGGV4dHJhY3Rpb25fcHJvbXB0X3Rva2VucxgHIAEoAxIkChxleHRyYWN0aW9uX2NvbXBsZXRpb25fdG9rZW5zGAggASgDMtcFCgxBZG1pblNlcnZpY2USaAoMQ3JlYXRlQXBpS2V5Eh0uZXVub2UudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBoeLmV1bm9lLnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlIhmC0+STAhM6ASoiDi92MS9hZG1pbi9rZXlzEmIKC0xpc3RBcGlLZXlzEhwuZXVub2UudjEuTGlzdEFwaUtleXNSZXF1ZXN0Gh0uZXVub2UudjEuTGlzdEFwaUtleXNSZXNwb25zZSIWgtPkkwIQEg4vdjEvYWRtaW4va2V5cxJ9CgxSZXZva2VBcGlLZXkSHS5ldW5vZS52MS5SZXZva2VBcGlLZXlSZXF1ZXN0Gh4uZXVub2UudjEuUmV2b2tlQXBpS2V5UmVzcG9uc2UiLoLT5JMCKDoBKmIHYXBpX2tleSIaL3YxL2FkbWluL2tleXMve2lkfS9yZXZva2UScQoOTGlzdE5hbWVzcGFjZXMSHy5ldW5vZS52MS5MaXN0TmFtZXNwYWNlc1JlcXVlc3QaIC5ldW5vZS52MS5MaXN0TmFtZXNwYWNlc1Jlc3BvbnNlIhyC0+STAhYSFC92MS9hZG1pbi9uYW1lc3BhY2VzEqoBCg9EZWxldGVOYW1lc3BhY2USIC5ldW5vZS52MS5EZWxldGVOYW1lc3BhY2VSZXF1ZXN0GiEuZXVub2UudjEuRGVsZXRlTmFtZXNwYWNlUmVzcG9uc2UiUoLT5JMCTFofYgdyZWNlaXB0KhQvdjEvYWRtaW4vbmFtZXNwYWNlc2IHcmVjZWlwdCogL3YxL2FkbWluL25hbWVzcGFjZXMve25hbWVzcGFjZX0SWgoIR2V0VXNhZ2USGS5ldW5vZS52MS5HZXRVc2FnZVJlcXVlc3QaGi5ldW5vZS52MS5HZXRVc2FnZVJlc3BvbnNlIheC0+STAhESDy92MS9hZG1pbi91c2FnZWIGcHJvdG8z", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_timestamp]);
+  fileDesc("ChRldW5vZS92MS9hZG1pbi5wcm90bxIIZXVub2UudjEi9wEKE0NyZWF0ZUFwaUtleVJlcXVlc3QSEgoEbmFtZRgBIAEoCUIE4kEBAhIUCgZzY29wZXMYAiADKAlCBOJBAQISEwoJbmFtZXNwYWNlGAMgASgJSAASGgoQbmFtZXNwYWNlX3ByZWZpeBgEIAEoCUgAEjgKC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHZXhwaXJlcxISCgpyZXF1ZXN0X2lkGAYgASgJEhoKDW1vbnRobHlfY2FsbHMYByABKAVIAYgBAUIJCgdiaW5kaW5nQhAKDl9tb250aGx5X2NhbGxzIkYKFENyZWF0ZUFwaUtleVJlc3BvbnNlEiEKB2FwaV9rZXkYASABKAsyEC5ldW5vZS52MS5BcGlLZXkSCwoDa2V5GAIgASgJIkgKEkxpc3RBcGlLZXlzUmVxdWVzdBIYCglwYWdlX3NpemUYASABKAVSBWxpbWl0EhgKCnBhZ2VfdG9rZW4YAiABKAlSBG5leHQieAoTTGlzdEFwaUtleXNSZXNwb25zZRIpCghhcGlfa2V5cxgBIAMoCzIQLmV1bm9lLnYxLkFwaUtleVIFaXRlbXMSIgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJSABSBG5leHSIAQFCEgoQX25leHRfcGFnZV90b2tlbiJpChNSb3RhdGVBcGlLZXlSZXF1ZXN0EhAKAmlkGAEgASgJQgTiQQECEhoKDWdyYWNlX3NlY29uZHMYAiABKAVIAIgBARISCgpyZXF1ZXN0X2lkGAMgASgJQhAKDl9ncmFjZV9zZWNvbmRzIkYKFFJvdGF0ZUFwaUtleVJlc3BvbnNlEiEKB2FwaV9rZXkYASABKAsyEC5ldW5vZS52MS5BcGlLZXkSCwoDa2V5GAIgASgJIjsKE1Jldm9rZUFwaUtleVJlcXVlc3QSEAoCaWQYASABKAlCBOJBAQISEgoKcmVxdWVzdF9pZBgCIAEoCSI5ChRSZXZva2VBcGlLZXlSZXNwb25zZRIhCgdhcGlfa2V5GAEgASgLMhAuZXVub2UudjEuQXBpS2V5IlsKFUxpc3ROYW1lc3BhY2VzUmVxdWVzdBIYCglwYWdlX3NpemUYASABKAVSBWxpbWl0EhgKCnBhZ2VfdG9rZW4YAiABKAlSBG5leHQSDgoGcHJlZml4GAMgASgJIoABChZMaXN0TmFtZXNwYWNlc1Jlc3BvbnNlEi4KCm5hbWVzcGFjZXMYASADKAsyEy5ldW5vZS52MS5OYW1lc3BhY2VSBWl0ZW1zEiIKD25leHRfcGFnZV90b2tlbhgCIAEoCUgAUgRuZXh0iAEBQhIKEF9uZXh0X3BhZ2VfdG9rZW4iiAEKFlVwZGF0ZU5hbWVzcGFjZVJlcXVlc3QSHAoJbmFtZXNwYWNlGAEgASgJQgTiQQECSACIAQESGwoOcmV0ZW50aW9uX2RheXMYAiABKAVIAYgBARISCgpyZXF1ZXN0X2lkGAMgASgJQgwKCl9uYW1lc3BhY2VCEQoPX3JldGVudGlvbl9kYXlzIkEKF1VwZGF0ZU5hbWVzcGFjZVJlc3BvbnNlEiYKCW5hbWVzcGFjZRgBIAEoCzITLmV1bm9lLnYxLk5hbWVzcGFjZSJpChZEZWxldGVOYW1lc3BhY2VSZXF1ZXN0EhwKCW5hbWVzcGFjZRgBIAEoCUIE4kEBAkgAiAEBEg8KB2RyeV9ydW4YAiABKAgSEgoKcmVxdWVzdF9pZBgDIAEoCUIMCgpfbmFtZXNwYWNlIkQKF0RlbGV0ZU5hbWVzcGFjZVJlc3BvbnNlEikKB3JlY2VpcHQYASABKAsyGC5ldW5vZS52MS5FcmFzdXJlUmVjZWlwdCJgChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhgKCXBhZ2Vfc2l6ZRgBIAEoBVIFbGltaXQSGAoKcGFnZV90b2tlbhgCIAEoCVIEbmV4dBISCgpzdWJqZWN0X2lkGAMgASgJIoQBChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRIxCgxhdWRpdF9ldmVudHMYASADKAsyFC5ldW5vZS52MS5BdWRpdEV2ZW50UgVpdGVtcxIiCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlIAFIEbmV4dIgBAUISChBfbmV4dF9wYWdlX3Rva2VuIr0BCg9HZXRVc2FnZVJlcXVlc3QSFgoJbmFtZXNwYWNlGAEgASgJSACIAQESOQoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCXN0YXJ0RGF0ZRI1CghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB2VuZERhdGUSEgoKYXBpX2tleV9pZBgEIAEoCUIMCgpfbmFtZXNwYWNlIlQKEEdldFVzYWdlUmVzcG9uc2USIAoEZGF5cxgBIAMoCzISLmV1bm9lLnYxLlVzYWdlRGF5Eh4KBXRvdGFsGAIgASgLMg8uZXVub2UudjEuVXNhZ2UiygIKBkFwaUtleRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnNjb3BlcxgDIAMoCRITCgluYW1lc3BhY2UYBCABKAlIABIaChBuYW1lc3BhY2VfcHJlZml4GAUgASgJSAASOAoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdjcmVhdGVkEjgKC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHZXhwaXJlcxI4CgtyZXZva2VfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB3Jldm9rZWQSGgoNbW9udGhseV9jYWxscxgJIAEoBUgBiAEBQgkKB2JpbmRpbmdCEAoOX21vbnRobHlfY2FsbHMiyAEKCU5hbWVzcGFjZRIMCgRuYW1lGAEgASgJEhQKDG1lbW9yeV9jb3VudBgCIAEoBRIWCg5kaWFsb2d1ZV9jb3VudBgDIAEoBRIVCg1tZXNzYWdlX2NvdW50GAQgASgFEjgKC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHY3JlYXRlZBIbCg5yZXRlbnRpb25fZGF5cxgGIAEoBUgAiAEBQhEKD19yZXRlbnRpb25fZGF5cyK6AgoKQXVkaXRFdmVudBIKCgJpZBgBIAEoCRIMCgRraW5kGAIgASgJEjgKC2NyZWF0ZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHY3JlYXRlZBIXCgphcGlfa2V5X2lkGAQgASgJSACIAQESEgoKcmVxdWVzdF9pZBgFIAEoCRIWCgluYW1lc3BhY2UYBiABKAlIAYgBARIaCg1uYW1lc3BhY2Vfa2V5GAcgASgJSAKIAQESFAoHc3ViamVjdBgIIAEoCUgDiAEBEiYKBmNvdW50cxgJIAMoCzIWLmV1bm9lLnYxLkVyYXN1cmVDb3VudEINCgtfYXBpX2tleV9pZEIMCgpfbmFtZXNwYWNlQhAKDl9uYW1lc3BhY2Vfa2V5QgoKCF9zdWJqZWN0IpcBCg5FcmFzdXJlUmVjZWlwdBIRCgluYW1lc3BhY2UYASABKAkSEgoKaXNfZHJ5X3J1bhgCIAEoCBImCgZjb3VudHMYAyADKAsyFi5ldW5vZS52MS5FcmFzdXJlQ291bnQSNgoKZXJhc2VfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBmVyYXNlZCIrCgxFcmFzdXJlQ291bnQSDAoEa2luZBgBIAEoCRINCgVjb3VudBgCIAEoBSI4CghVc2FnZURheRIMCgRkYXRlGAEgASgJEh4KBXVzYWdlGAIgASgLMg8uZXVub2UudjEuVXNhZ2Ui7QEKBVVzYWdlEhIKCmNoYXRfY291bnQYASABKAUSFAoMc2VhcmNoX2NvdW50GAIgASgFEhMKC3dyaXRlX2NvdW50GAMgASgFEhUKDXByb21wdF90b2tlbnMYBCABKAMSGQoRY29tcGxldGlvbl90b2tlbnMYBSABKAMSFwoPaW5qZWN0ZWRfdG9rZW5zGAYgASgDEiAKGGV4dHJhY3Rpb25fcHJvbXB0X3Rva2VucxgHIAEoAxIkChxleHRyYWN0aW9uX2NvbXBsZXRpb25fdG9rZW5zGAggASgDEhIKCmNhbGxfY291bnQYCSABKAMy9QgKDEFkbWluU2VydmljZRJoCgxDcmVhdGVBcGlLZXkSHS5ldW5vZS52MS5DcmVhdGVBcGlLZXlSZXF1ZXN0Gh4uZXVub2UudjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2UiGYLT5JMCEzoBKiIOL3YxL2FkbWluL2tleXMSYgoLTGlzdEFwaUtleXMSHC5ldW5vZS52MS5MaXN0QXBpS2V5c1JlcXVlc3QaHS5ldW5vZS52MS5MaXN0QXBpS2V5c1Jlc3BvbnNlIhaC0+STAhASDi92MS9hZG1pbi9rZXlzEnQKDFJvdGF0ZUFwaUtleRIdLmV1bm9lLnYxLlJvdGF0ZUFwaUtleVJlcXVlc3QaHi5ldW5vZS52MS5Sb3RhdGVBcGlLZXlSZXNwb25zZSIlgtPkkwIfOgEqIhovdjEvYWRtaW4va2V5cy97aWR9L3JvdGF0ZRJ9CgxSZXZva2VBcGlLZXkSHS5ldW5vZS52MS5SZXZva2VBcGlLZXlSZXF1ZXN0Gh4uZXVub2UudjEuUmV2b2tlQXBpS2V5UmVzcG9uc2UiLoLT5JMCKDoBKmIHYXBpX2tleSIaL3YxL2FkbWluL2tleXMve2lkfS9yZXZva2UScQoOTGlzdE5hbWVzcGFjZXMSHy5ldW5vZS52MS5MaXN0TmFtZXNwYWNlc1JlcXVlc3QaIC5ldW5vZS52MS5MaXN0TmFtZXNwYWNlc1Jlc3BvbnNlIhyC0+STAhYSFC92MS9hZG1pbi9uYW1lc3BhY2VzErQBCg9VcGRhdGVOYW1lc3BhY2USIC5ldW5vZS52MS5VcGRhdGVOYW1lc3BhY2VSZXF1ZXN0GiEuZXVub2UudjEuVXBkYXRlTmFtZXNwYWNlUmVzcG9uc2UiXILT5JMCVjoBKlokOgEqYgluYW1lc3BhY2UyFC92MS9hZG1pbi9uYW1lc3BhY2VzYgluYW1lc3BhY2UyIC92MS9hZG1pbi9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9EqoBCg9EZWxldGVOYW1lc3BhY2USIC5ldW5vZS52MS5EZWxldGVOYW1lc3BhY2VSZXF1ZXN0GiEuZXVub2UudjEuRGVsZXRlTmFtZXNwYWNlUmVzcG9uc2UiUoLT5JMCTFofYgdyZWNlaXB0KhQvdjEvYWRtaW4vbmFtZXNwYWNlc2IHcmVjZWlwdCogL3YxL2FkbWluL25hbWVzcGFjZXMve25hbWVzcGFjZX0SbwoPTGlzdEF1ZGl0RXZlbnRzEiAuZXVub2UudjEuTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBohLmV1bm9lLnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlIheC0+STAhESDy92MS9hZG1pbi9hdWRpdBJaCghHZXRVc2FnZRIZLmV1bm9lLnYxLkdldFVzYWdlUmVxdWVzdBoaLmV1bm9lLnYxLkdldFVzYWdlUmVzcG9uc2UiF4LT5JMCERIPL3YxL2FkbWluL3VzYWdlYgZwcm90bzM", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_timestamp]);
 
 /**
  * Request of CreateApiKey.
@@ -35,7 +35,8 @@ export type CreateApiKeyRequest = Message<"eunoe.v1.CreateApiKeyRequest"> & {
 
   /**
    * What it may do: `read` (get, list, search), `write` (create, change, delete, chat), `admin`
-   * (this service). None includes another. At least one, else MISSING_PARAMETER.
+   * (this service). None includes another. At least one, else MISSING_PARAMETER. A chat needs
+   * `write` also where it stores nothing, because it spends what the upstream costs.
    *
    * @generated from field: repeated string scopes = 2;
    */
@@ -77,6 +78,14 @@ export type CreateApiKeyRequest = Message<"eunoe.v1.CreateApiKeyRequest"> & {
    * @generated from field: string request_id = 6;
    */
   requestId: string;
+
+  /**
+   * Calls it may make in a calendar month (UTC); those over it fail with QUOTA_EXCEEDED. 0: any
+   * number. Absent: the server's default.
+   *
+   * @generated from field: optional int32 monthly_calls = 7;
+   */
+  monthlyCalls?: number | undefined;
 };
 
 /**
@@ -171,6 +180,70 @@ export const ListApiKeysResponseSchema: GenMessage<ListApiKeysResponse> = /*@__P
   messageDesc(file_eunoe_v1_admin, 3);
 
 /**
+ * Request of RotateApiKey.
+ *
+ * @generated from message eunoe.v1.RotateApiKeyRequest
+ */
+export type RotateApiKeyRequest = Message<"eunoe.v1.RotateApiKeyRequest"> & {
+  /**
+   * The old key's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * How long the old key works yet, in seconds, if it does not expire before: 0 to 2,592,000
+   * (30 days). Absent: 86,400 (a day).
+   *
+   * @generated from field: optional int32 grace_seconds = 2;
+   */
+  graceSeconds?: number | undefined;
+
+  /**
+   * Idempotency key. A repeat answers with the same key but without its secret.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message eunoe.v1.RotateApiKeyRequest.
+ * Use `create(RotateApiKeyRequestSchema)` to create a new message.
+ */
+export const RotateApiKeyRequestSchema: GenMessage<RotateApiKeyRequest> = /*@__PURE__*/
+  messageDesc(file_eunoe_v1_admin, 4);
+
+/**
+ * Response of RotateApiKey.
+ *
+ * @generated from message eunoe.v1.RotateApiKeyResponse
+ */
+export type RotateApiKeyResponse = Message<"eunoe.v1.RotateApiKeyResponse"> & {
+  /**
+   * The new key's record. It expires as long after now as the old one did after it was made.
+   *
+   * @generated from field: eunoe.v1.ApiKey api_key = 1;
+   */
+  apiKey?: ApiKey | undefined;
+
+  /**
+   * The new key itself. Never shown again.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message eunoe.v1.RotateApiKeyResponse.
+ * Use `create(RotateApiKeyResponseSchema)` to create a new message.
+ */
+export const RotateApiKeyResponseSchema: GenMessage<RotateApiKeyResponse> = /*@__PURE__*/
+  messageDesc(file_eunoe_v1_admin, 5);
+
+/**
  * Request of RevokeApiKey.
  *
  * @generated from message eunoe.v1.RevokeApiKeyRequest
@@ -196,7 +269,7 @@ export type RevokeApiKeyRequest = Message<"eunoe.v1.RevokeApiKeyRequest"> & {
  * Use `create(RevokeApiKeyRequestSchema)` to create a new message.
  */
 export const RevokeApiKeyRequestSchema: GenMessage<RevokeApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 4);
+  messageDesc(file_eunoe_v1_admin, 6);
 
 /**
  * Response of RevokeApiKey.
@@ -217,7 +290,7 @@ export type RevokeApiKeyResponse = Message<"eunoe.v1.RevokeApiKeyResponse"> & {
  * Use `create(RevokeApiKeyResponseSchema)` to create a new message.
  */
 export const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 5);
+  messageDesc(file_eunoe_v1_admin, 7);
 
 /**
  * Request of ListNamespaces.
@@ -252,7 +325,7 @@ export type ListNamespacesRequest = Message<"eunoe.v1.ListNamespacesRequest"> & 
  * Use `create(ListNamespacesRequestSchema)` to create a new message.
  */
 export const ListNamespacesRequestSchema: GenMessage<ListNamespacesRequest> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 6);
+  messageDesc(file_eunoe_v1_admin, 8);
 
 /**
  * Response of ListNamespaces.
@@ -280,7 +353,65 @@ export type ListNamespacesResponse = Message<"eunoe.v1.ListNamespacesResponse"> 
  * Use `create(ListNamespacesResponseSchema)` to create a new message.
  */
 export const ListNamespacesResponseSchema: GenMessage<ListNamespacesResponse> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 7);
+  messageDesc(file_eunoe_v1_admin, 9);
+
+/**
+ * Request of UpdateNamespace.
+ *
+ * @generated from message eunoe.v1.UpdateNamespaceRequest
+ */
+export type UpdateNamespaceRequest = Message<"eunoe.v1.UpdateNamespaceRequest"> & {
+  /**
+   * The namespace. Must be set; set and empty it is the global one.
+   *
+   * @generated from field: optional string namespace = 1;
+   */
+  namespace?: string | undefined;
+
+  /**
+   * Days after which dialogues that nobody added to or changed are erased, and memories that are as
+   * old and as long unchanged, with what was derived from them; within six hours. Up to 36,500.
+   * 0: never. Absent: as the server is set (EUNOE_RETENTION__DEFAULT_DAYS).
+   *
+   * @generated from field: optional int32 retention_days = 2;
+   */
+  retentionDays?: number | undefined;
+
+  /**
+   * Idempotency key.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message eunoe.v1.UpdateNamespaceRequest.
+ * Use `create(UpdateNamespaceRequestSchema)` to create a new message.
+ */
+export const UpdateNamespaceRequestSchema: GenMessage<UpdateNamespaceRequest> = /*@__PURE__*/
+  messageDesc(file_eunoe_v1_admin, 10);
+
+/**
+ * Response of UpdateNamespace.
+ *
+ * @generated from message eunoe.v1.UpdateNamespaceResponse
+ */
+export type UpdateNamespaceResponse = Message<"eunoe.v1.UpdateNamespaceResponse"> & {
+  /**
+   * The namespace as it is now.
+   *
+   * @generated from field: eunoe.v1.Namespace namespace = 1;
+   */
+  namespace?: Namespace | undefined;
+};
+
+/**
+ * Describes the message eunoe.v1.UpdateNamespaceResponse.
+ * Use `create(UpdateNamespaceResponseSchema)` to create a new message.
+ */
+export const UpdateNamespaceResponseSchema: GenMessage<UpdateNamespaceResponse> = /*@__PURE__*/
+  messageDesc(file_eunoe_v1_admin, 11);
 
 /**
  * Request of DeleteNamespace.
@@ -315,7 +446,7 @@ export type DeleteNamespaceRequest = Message<"eunoe.v1.DeleteNamespaceRequest"> 
  * Use `create(DeleteNamespaceRequestSchema)` to create a new message.
  */
 export const DeleteNamespaceRequestSchema: GenMessage<DeleteNamespaceRequest> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 8);
+  messageDesc(file_eunoe_v1_admin, 12);
 
 /**
  * Response of DeleteNamespace.
@@ -336,7 +467,70 @@ export type DeleteNamespaceResponse = Message<"eunoe.v1.DeleteNamespaceResponse"
  * Use `create(DeleteNamespaceResponseSchema)` to create a new message.
  */
 export const DeleteNamespaceResponseSchema: GenMessage<DeleteNamespaceResponse> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 9);
+  messageDesc(file_eunoe_v1_admin, 13);
+
+/**
+ * Request of ListAuditEvents.
+ *
+ * @generated from message eunoe.v1.ListAuditEventsRequest
+ */
+export type ListAuditEventsRequest = Message<"eunoe.v1.ListAuditEventsRequest"> & {
+  /**
+   * At most this many.
+   *
+   * @generated from field: int32 page_size = 1 [json_name = "limit"];
+   */
+  pageSize: number;
+
+  /**
+   * Where to go on: `next` of the page before.
+   *
+   * @generated from field: string page_token = 2 [json_name = "next"];
+   */
+  pageToken: string;
+
+  /**
+   * Only what was done to the key, memory, dialogue or message of this id. Empty: all.
+   *
+   * @generated from field: string subject_id = 3;
+   */
+  subjectId: string;
+};
+
+/**
+ * Describes the message eunoe.v1.ListAuditEventsRequest.
+ * Use `create(ListAuditEventsRequestSchema)` to create a new message.
+ */
+export const ListAuditEventsRequestSchema: GenMessage<ListAuditEventsRequest> = /*@__PURE__*/
+  messageDesc(file_eunoe_v1_admin, 14);
+
+/**
+ * Response of ListAuditEvents.
+ *
+ * @generated from message eunoe.v1.ListAuditEventsResponse
+ */
+export type ListAuditEventsResponse = Message<"eunoe.v1.ListAuditEventsResponse"> & {
+  /**
+   * The events of this page.
+   *
+   * @generated from field: repeated eunoe.v1.AuditEvent audit_events = 1 [json_name = "items"];
+   */
+  auditEvents: AuditEvent[];
+
+  /**
+   * The token of the next page. Absent on the last one.
+   *
+   * @generated from field: optional string next_page_token = 2 [json_name = "next"];
+   */
+  nextPageToken?: string | undefined;
+};
+
+/**
+ * Describes the message eunoe.v1.ListAuditEventsResponse.
+ * Use `create(ListAuditEventsResponseSchema)` to create a new message.
+ */
+export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> = /*@__PURE__*/
+  messageDesc(file_eunoe_v1_admin, 15);
 
 /**
  * Request of GetUsage.
@@ -365,6 +559,13 @@ export type GetUsageRequest = Message<"eunoe.v1.GetUsageRequest"> & {
    * @generated from field: google.protobuf.Timestamp end_time = 3 [json_name = "endDate"];
    */
   endTime?: Timestamp | undefined;
+
+  /**
+   * Only what was used with this key. Empty: with any.
+   *
+   * @generated from field: string api_key_id = 4;
+   */
+  apiKeyId: string;
 };
 
 /**
@@ -372,7 +573,7 @@ export type GetUsageRequest = Message<"eunoe.v1.GetUsageRequest"> & {
  * Use `create(GetUsageRequestSchema)` to create a new message.
  */
 export const GetUsageRequestSchema: GenMessage<GetUsageRequest> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 10);
+  messageDesc(file_eunoe_v1_admin, 16);
 
 /**
  * Response of GetUsage.
@@ -400,7 +601,7 @@ export type GetUsageResponse = Message<"eunoe.v1.GetUsageResponse"> & {
  * Use `create(GetUsageResponseSchema)` to create a new message.
  */
 export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 11);
+  messageDesc(file_eunoe_v1_admin, 17);
 
 /**
  * An API key as it is kept: without its secret.
@@ -472,6 +673,13 @@ export type ApiKey = Message<"eunoe.v1.ApiKey"> & {
    * @generated from field: google.protobuf.Timestamp revoke_time = 8 [json_name = "revoked"];
    */
   revokeTime?: Timestamp | undefined;
+
+  /**
+   * Calls it may make in a calendar month (UTC). 0: any number. Absent: the server's default.
+   *
+   * @generated from field: optional int32 monthly_calls = 9;
+   */
+  monthlyCalls?: number | undefined;
 };
 
 /**
@@ -479,7 +687,7 @@ export type ApiKey = Message<"eunoe.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 12);
+  messageDesc(file_eunoe_v1_admin, 18);
 
 /**
  * A namespace and what it holds.
@@ -521,6 +729,13 @@ export type Namespace = Message<"eunoe.v1.Namespace"> & {
    * @generated from field: google.protobuf.Timestamp create_time = 5 [json_name = "created"];
    */
   createTime?: Timestamp | undefined;
+
+  /**
+   * Days after which what nobody uses is erased; 0: never. Absent: as the server is set.
+   *
+   * @generated from field: optional int32 retention_days = 6;
+   */
+  retentionDays?: number | undefined;
 };
 
 /**
@@ -528,7 +743,88 @@ export type Namespace = Message<"eunoe.v1.Namespace"> & {
  * Use `create(NamespaceSchema)` to create a new message.
  */
 export const NamespaceSchema: GenMessage<Namespace> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 13);
+  messageDesc(file_eunoe_v1_admin, 19);
+
+/**
+ * Something that was done and matters afterwards.
+ *
+ * @generated from message eunoe.v1.AuditEvent
+ */
+export type AuditEvent = Message<"eunoe.v1.AuditEvent"> & {
+  /**
+   * Its number, which grows.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * What was done: `key_created`, `key_rotated`, `key_revoked`, `namespace_changed`,
+   * `namespace_erased`, `memory_deleted`, `dialogue_deleted`, `message_deleted`, `retention_ran`.
+   * There may be more some day.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 3 [json_name = "created"];
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * The id of the key it was done with. Absent: the server did it by itself, or its operator at the
+   * command line.
+   *
+   * @generated from field: optional string api_key_id = 4;
+   */
+  apiKeyId?: string | undefined;
+
+  /**
+   * The id of the request it was done in. Empty without one.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * The namespace it was done in. Absent: none, or one that was erased since.
+   *
+   * @generated from field: optional string namespace = 6;
+   */
+  namespace?: string | undefined;
+
+  /**
+   * A number that stands for that namespace, also once it is erased. A namespace of the same name
+   * that is made later has another. Absent: none.
+   *
+   * @generated from field: optional string namespace_key = 7;
+   */
+  namespaceKey?: string | undefined;
+
+  /**
+   * What it was done to: a key's id, or a digest of the id of what was deleted.
+   *
+   * @generated from field: optional string subject = 8;
+   */
+  subject?: string | undefined;
+
+  /**
+   * How many rows of each kind.
+   *
+   * @generated from field: repeated eunoe.v1.ErasureCount counts = 9;
+   */
+  counts: ErasureCount[];
+};
+
+/**
+ * Describes the message eunoe.v1.AuditEvent.
+ * Use `create(AuditEventSchema)` to create a new message.
+ */
+export const AuditEventSchema: GenMessage<AuditEvent> = /*@__PURE__*/
+  messageDesc(file_eunoe_v1_admin, 20);
 
 /**
  * What an erasure took away.
@@ -551,7 +847,7 @@ export type ErasureReceipt = Message<"eunoe.v1.ErasureReceipt"> & {
   isDryRun: boolean;
 
   /**
-   * How many rows of each kind.
+   * How many rows of each kind, when the erasure began.
    *
    * @generated from field: repeated eunoe.v1.ErasureCount counts = 3;
    */
@@ -570,7 +866,7 @@ export type ErasureReceipt = Message<"eunoe.v1.ErasureReceipt"> & {
  * Use `create(ErasureReceiptSchema)` to create a new message.
  */
 export const ErasureReceiptSchema: GenMessage<ErasureReceipt> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 14);
+  messageDesc(file_eunoe_v1_admin, 21);
 
 /**
  * How many rows of one kind.
@@ -598,7 +894,7 @@ export type ErasureCount = Message<"eunoe.v1.ErasureCount"> & {
  * Use `create(ErasureCountSchema)` to create a new message.
  */
 export const ErasureCountSchema: GenMessage<ErasureCount> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 15);
+  messageDesc(file_eunoe_v1_admin, 22);
 
 /**
  * What was used on one day.
@@ -626,7 +922,7 @@ export type UsageDay = Message<"eunoe.v1.UsageDay"> & {
  * Use `create(UsageDaySchema)` to create a new message.
  */
 export const UsageDaySchema: GenMessage<UsageDay> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 16);
+  messageDesc(file_eunoe_v1_admin, 23);
 
 /**
  * What was used. Counts that may pass 2^31 are int64, which JSON shows as strings.
@@ -689,6 +985,14 @@ export type Usage = Message<"eunoe.v1.Usage"> & {
    * @generated from field: int64 extraction_completion_tokens = 8;
    */
   extractionCompletionTokens: bigint;
+
+  /**
+   * Calls of any kind but administration, those that failed included and those that a limit
+   * refused left out. This is what `monthly_calls` bounds.
+   *
+   * @generated from field: int64 call_count = 9;
+   */
+  callCount: bigint;
 };
 
 /**
@@ -696,7 +1000,7 @@ export type Usage = Message<"eunoe.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_eunoe_v1_admin, 17);
+  messageDesc(file_eunoe_v1_admin, 24);
 
 /**
  * Administers the project of the calling key. Each call needs the scope `admin`, GetUsage the
@@ -729,6 +1033,18 @@ export const AdminService: GenService<{
     output: typeof ListApiKeysResponseSchema;
   },
   /**
+   * Makes a key with the name, the scopes and the binding of another and returns it in plain, this
+   * once. Both work until the grace is over; then the old one ends. Fails with API_KEY_NOT_FOUND,
+   * also for a key that was revoked or has expired.
+   *
+   * @generated from rpc eunoe.v1.AdminService.RotateApiKey
+   */
+  rotateApiKey: {
+    methodKind: "unary";
+    input: typeof RotateApiKeyRequestSchema;
+    output: typeof RotateApiKeyResponseSchema;
+  },
+  /**
    * Revokes a key for good. Calls with it are refused within 5 seconds. Revoking it again changes
    * nothing. Fails with API_KEY_NOT_FOUND.
    *
@@ -750,9 +1066,23 @@ export const AdminService: GenService<{
     output: typeof ListNamespacesResponseSchema;
   },
   /**
+   * Says how long a namespace keeps what nobody uses. Fails with NAMESPACE_NOT_FOUND. A name that a
+   * path cannot hold (the global namespace's, one with a slash) goes into the body.
+   *
+   * @generated from rpc eunoe.v1.AdminService.UpdateNamespace
+   */
+  updateNamespace: {
+    methodKind: "unary";
+    input: typeof UpdateNamespaceRequestSchema;
+    output: typeof UpdateNamespaceResponseSchema;
+  },
+  /**
    * Erases a namespace: its memories, dialogues, messages and states, what was derived from them,
-   * and what waits to be done with them. It cannot be undone. Fails with NAMESPACE_NOT_FOUND. A
-   * name that a path cannot hold (the global namespace's, one with a slash) goes into the query.
+   * what waits to be done with them, and keys bound to it that work no more. Keys that do work
+   * stay: they are access that somebody gave, and can fill it again. It cannot be undone. A large
+   * namespace takes a while and goes step by step; should the call end before, call again. Fails
+   * with NAMESPACE_NOT_FOUND. A name that a path cannot hold (the global namespace's, one with a
+   * slash) goes into the query.
    *
    * @generated from rpc eunoe.v1.AdminService.DeleteNamespace
    */
@@ -762,7 +1092,21 @@ export const AdminService: GenService<{
     output: typeof DeleteNamespaceResponseSchema;
   },
   /**
-   * Counts what was used in a period, day by day.
+   * Lists who made, rotated and revoked keys, changed and erased namespaces, and deleted memories,
+   * dialogues and messages, and what retention erased, the newest first. It holds no content, and
+   * nobody can change it over the API. A key that is bound to namespaces may not read it.
+   *
+   * @generated from rpc eunoe.v1.AdminService.ListAuditEvents
+   */
+  listAuditEvents: {
+    methodKind: "unary";
+    input: typeof ListAuditEventsRequestSchema;
+    output: typeof ListAuditEventsResponseSchema;
+  },
+  /**
+   * Counts what was used in a period, day by day. What was used a second ago may still be missing.
+   * A namespace that was erased is counted in the project's sums, and nowhere by its name. A key
+   * that is bound to one namespace counts in that; one that is bound to a prefix must name one.
    *
    * @generated from rpc eunoe.v1.AdminService.GetUsage
    */
