@@ -40,6 +40,7 @@ from eunoe_server.services.dialogues import Dialogues
 from eunoe_server.services.facts import Facts
 from eunoe_server.services.messages import Messages
 from eunoe_server.services.namespaces import Namespaces
+from eunoe_server.services.usage import Meter
 from eunoe_server.stores.database import Database, Transaction
 from eunoe_server.telemetry import Metrics
 from tests.fixtures.database import NewTenant
@@ -60,8 +61,9 @@ class Unreachable:
 
 
 def committer(database: Database, embedder: Embedder) -> Committer:
-    facts = Facts(database, Namespaces(database), embedder, RulesExtractor(), Metrics())
-    return Committer(database, embedder, facts)
+    namespaces = Namespaces(database)
+    facts = Facts(database, namespaces, embedder, RulesExtractor(), Metrics())
+    return Committer(database, embedder, facts, Meter(database, namespaces))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +116,7 @@ class Desk:
 
     def committer(self, embedder: Embedder) -> Committer:
         """What the worker calls for a claimed dialogue."""
-        facts = Facts(
-            self.database, Namespaces(self.database), embedder, RulesExtractor(), Metrics()
-        )
-        return Committer(self.database, embedder, facts)
+        return committer(self.database, embedder)
 
     async def claim(self) -> CommitJob | None:
         """The commit that is due now."""

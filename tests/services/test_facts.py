@@ -35,6 +35,7 @@ from eunoe_server.providers.wordllama import WordLlamaEmbedder
 from eunoe_server.services.commits import Committer, LeaseLost
 from eunoe_server.services.facts import Facts
 from eunoe_server.services.namespaces import Namespaces
+from eunoe_server.services.usage import Meter
 from eunoe_server.stores.database import Database, Transaction
 from eunoe_server.telemetry import Metrics
 from eunoe_server.workers.commit_worker import CommitWorker, WorkerOptions
@@ -70,7 +71,8 @@ class Desk:
 
     @property
     def committer(self) -> Committer:
-        return Committer(self.database, self.embedder, self.facts)
+        meter = Meter(self.database, Namespaces(self.database))
+        return Committer(self.database, self.embedder, self.facts, meter)
 
     async def says(self, dialogue_id: str, *texts: str, role: str = "user") -> Dialogue:
         """Adds messages to a dialogue, opened if need be, whose commit is then due."""

@@ -28,6 +28,7 @@ from eunoe_server.services.facts import Facts
 from eunoe_server.services.messages import Messages
 from eunoe_server.services.namespaces import Namespaces
 from eunoe_server.services.sessions import RETRY_SECONDS, Sessions
+from eunoe_server.services.usage import Meter
 from eunoe_server.stores.database import Database, Transaction
 from eunoe_server.telemetry import Metrics
 from tests.fixtures.database import NewTenant
@@ -59,7 +60,10 @@ class Room:
             database, namespaces, embedder, session_idle_seconds=DAY, replay_tokens=1000
         )
         self._committer = Committer(
-            database, embedder, Facts(database, namespaces, embedder, RulesExtractor(), Metrics())
+            database,
+            embedder,
+            Facts(database, namespaces, embedder, RulesExtractor(), Metrics()),
+            Meter(database, namespaces),
         )
 
     def sessions(self, *, erases_expired: bool = False) -> Sessions:

@@ -22,6 +22,7 @@ from eunoe_server.domain.search_entry import Vector
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.providers import Embedder
 from eunoe_server.services.facts import HEARD_ROLES, Facts, Learnt
+from eunoe_server.services.usage import Meter
 from eunoe_server.services.withdrawal import withdraw_superseded
 from eunoe_server.stores.database import Database, Transaction
 
@@ -33,10 +34,11 @@ class LeaseLost(Exception):
 class Committer:
     """Commits claimed conversations."""
 
-    def __init__(self, database: Database, embedder: Embedder, facts: Facts) -> None:
+    def __init__(self, database: Database, embedder: Embedder, facts: Facts, meter: Meter) -> None:
         self._database = database
         self._embedder = embedder
         self._facts = facts
+        self._meter = meter
 
     async def commit(self, job: CommitJob) -> None:
         """Raises LeaseLost, or what made it fail."""
@@ -44,7 +46,8 @@ class Committer:
         async with self._database.transaction(tenant) as tx:
             pending = await tx.messages.uncommitted(job.dialogue_key)
             without_vector = await tx.search.without_vector(job.dialogue_key, self._embedder.name)
-        found = await self._facts.find(_heard(pending))
+        with self._meter.metered(job.project_id, key_id=""):
+            found = await self._facts.find(_heard(pending), job.namespace_key)
         messages = [entry.text for entry in without_vector]
         facts = texts_to_embed(found.facts)
         made: Sequence[Vector] = []

@@ -7,6 +7,7 @@ Who learns in a namespace holds its lock: two who hear the same thing at once ke
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,18 +28,22 @@ from eunoe_server.domain.fact_memory import (
     unsaved,
 )
 from eunoe_server.domain.filterable import filterable
+from eunoe_server.domain.idempotency import current_repeat
 from eunoe_server.domain.learning import Lesson, Outcome, learn
 from eunoe_server.domain.limits import checked_metadata, checked_tags
 from eunoe_server.domain.memory import Memory
 from eunoe_server.domain.memory_draft import search_text
 from eunoe_server.domain.message_draft import MessageDraft
+from eunoe_server.domain.screening import NO_SCREEN, Screen
 from eunoe_server.domain.search_entry import Vector
+from eunoe_server.domain.usage import Usage
 from eunoe_server.errors import InvalidInput
 from eunoe_server.providers import Embedder
 from eunoe_server.providers.extractors import ExtractionResult, FactExtractor
 from eunoe_server.services.indexing import memory_entry, vectors_of
 from eunoe_server.services.namespaces import Namespaces
 from eunoe_server.services.threads import read_apart
+from eunoe_server.services.usage import count
 from eunoe_server.services.withdrawal import show
 from eunoe_server.stores.database import Database, Transaction
 from eunoe_server.telemetry import Metrics
@@ -80,6 +85,7 @@ class Facts:
         extractor: FactExtractor,
         metrics: Metrics,
         *,
+        screen: Screen = NO_SCREEN,
         new_id: Callable[[], str] = lambda: str(uuid_utils.uuid7()),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -88,6 +94,7 @@ class Facts:
         self._embedder = embedder
         self._extractor = extractor
         self._metrics = metrics
+        self._screen = screen
         self._new_id = new_id
         self._now = now
 
@@ -106,8 +113,16 @@ class Facts:
         Raises InvalidInput, MissingParameter, ExtractorUnavailable.
         """
         name = caller.namespace_for(namespace)
-        belongings = Belongings(checked_tags(tags), checked_metadata(metadata))
-        found = await self.find(await self._heard(drafts))
+        if (done := current_repeat()) is not None:
+            again = await self._namespaces.write(
+                caller.project_id, name, _learnt_before, _learnt_before
+            )
+            return Extraction(again, self._extractor.name, json.loads(done.outcome)["tokens"])
+        belongings = Belongings(
+            self._screen.tags(checked_tags(tags)),
+            self._screen.document(checked_metadata(metadata), "metadata"),
+        )
+        found = await self.find(await self._heard(drafts), name)
         learnt: Sequence[Learnt] = []
         if dry_run:
             learnt = await self._rehearse(caller.project_id, name, found.facts, belongings)
@@ -115,18 +130,34 @@ class Facts:
             vectors = await self._vectors(found.facts, belongings)
 
             async def work(tx: Transaction) -> Sequence[Learnt]:
-                return await self.learn(tx, found.facts, vectors, belongings=belongings)
+                learnt = await self.learn(tx, found.facts, vectors, belongings=belongings)
+                await tx.idempotency.note(_noted(learnt, found.tokens_used))
+                return learnt
 
-            learnt = await self._namespaces.write(caller.project_id, name, work)
+            learnt = await self._namespaces.write(caller.project_id, name, work, _learnt_before)
             self.count(learnt)
+            created = sum(each.outcome is Outcome.CREATED for each in learnt)
+            count(name, Usage(writes=created))
         return Extraction(learnt, self._extractor.name, found.tokens_used)
 
-    async def find(self, messages: Sequence[ExtractionMessage]) -> ExtractionResult:
-        """The facts in messages. Raises ExtractorUnavailable."""
+    async def find(
+        self, messages: Sequence[ExtractionMessage], namespace: str | int
+    ) -> ExtractionResult:
+        """The facts in messages of a namespace, named or by its key. Raises ExtractorUnavailable.
+
+        The namespace is charged for it, and nothing else.
+        """
         if not any(message.role == "user" and message.text for message in messages):
             return ExtractionResult()
         found = await self._extractor.extract(messages)
         self._metrics.extraction_tokens.inc(found.tokens_used)
+        count(
+            namespace,
+            Usage(
+                extraction_prompt_tokens=found.tokens_used - found.answer_tokens,
+                extraction_completion_tokens=found.answer_tokens,
+            ),
+        )
         if found.is_incomplete:
             log.warning("extraction incomplete", messages=len(messages), found=len(found.facts))
             self._metrics.incomplete_extractions.inc()
@@ -211,7 +242,10 @@ class Facts:
         now = self._now()
 
         def read() -> Sequence[ExtractionMessage]:
-            accepted = [draft.accepted("", f"messages[{at}]") for at, draft in enumerate(drafts)]
+            accepted = [
+                self._screen.message(draft, "", f"messages[{at}]")
+                for at, draft in enumerate(drafts)
+            ]
             return [
                 ExtractionMessage(
                     at, message.role, message.text, message.created_at or now, message.name or ""
@@ -226,6 +260,25 @@ class Facts:
         texts = texts_to_embed(found, belongings)
         made = await vectors_of(self._embedder, texts)
         return {} if made is None else dict(zip(texts, made, strict=True))
+
+
+def _noted(learnt: Sequence[Learnt], tokens_used: int) -> str:
+    """What a repeat cannot read from the memories: ids that we made, and what became of them."""
+    effects = [[each.memory.id, each.outcome, each.superseded_ids] for each in learnt]
+    return json.dumps({"tokens": tokens_used, "effects": effects})
+
+
+async def _learnt_before(tx: Transaction) -> Sequence[Learnt]:
+    """What was learnt when this was asked first, as it is now; what was erased since is missing."""
+    repeated = current_repeat()
+    effects = json.loads(repeated.outcome)["effects"] if repeated else []
+    found = await tx.memories.get_named([memory_id for memory_id, _, _ in effects])
+    memories = {memory.id: memory for memory in found}
+    return [
+        Learnt(memories[memory_id], Outcome(outcome), tuple(superseded_ids))
+        for memory_id, outcome, superseded_ids in effects
+        if memory_id in memories
+    ]
 
 
 def _answered(lesson: Lesson, memories: Mapping[str, Memory]) -> Sequence[Learnt]:

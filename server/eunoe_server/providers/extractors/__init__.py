@@ -36,6 +36,8 @@ class ExtractionResult:
     #: True when the extractor's model answered something that could not be read, so that `facts`
     #: may lack what the messages hold. Trying again is unlikely to help.
     is_incomplete: bool = False
+    #: Of `tokens_used` those of the answer, if the model's endpoint says so.
+    answer_tokens: int = 0
 
 
 class FactExtractor(Protocol):

@@ -58,7 +58,7 @@ class LlmExtractor:
     async def extract(self, messages: Sequence[ExtractionMessage]) -> ExtractionResult:
         """See `FactExtractor`."""
         facts: list[Fact] = []
-        tokens_used = refused = 0
+        tokens_used = answer_tokens = refused = 0
         is_incomplete = False
         for part in _parts(messages):
             answer = await self._ask(part)
@@ -69,7 +69,8 @@ class LlmExtractor:
                 facts += (fact for fact in read if fact)
                 refused += read.count(None)
             tokens_used += answer.tokens_used if answer else 0
-        return ExtractionResult(tuple(facts), tokens_used, refused, is_incomplete)
+            answer_tokens += answer.answer_tokens if answer else 0
+        return ExtractionResult(tuple(facts), tokens_used, refused, is_incomplete, answer_tokens)
 
     async def _ask(self, messages: Sequence[ExtractionMessage]) -> _Answer | None:
         """What the model answers; None when the endpoint refuses these messages for good."""
@@ -152,6 +153,7 @@ class _Completion(msgspec.Struct, frozen=True):
 
 class _Usage(msgspec.Struct, frozen=True):
     total_tokens: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+    completion_tokens: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 0
 
 
 class _Cost(msgspec.Struct, frozen=True):
@@ -161,6 +163,7 @@ class _Cost(msgspec.Struct, frozen=True):
 @dataclass(frozen=True, slots=True)
 class _Answer:
     tokens_used: int
+    answer_tokens: int
     #: None: what it said could not be read. A candidate that is None could not.
     candidates: list[_Candidate | None] | None
 
@@ -207,17 +210,18 @@ def _shown(messages: Sequence[ExtractionMessage]) -> list[dict[str, Any]]:
 def _read(body: bytes) -> _Answer:
     """The candidates in an answer, and what it cost, whatever else it holds."""
     if len(body) > MAXIMUM_ANSWER_BYTES:
-        return _Answer(0, None)
+        return _Answer(0, 0, None)
     cost = _decoded(body, _Cost)
     tokens = cost.usage.total_tokens if cost else 0
+    answer_tokens = min(tokens, cost.usage.completion_tokens) if cost else 0
     completion = _decoded(body, _Completion)
     if completion is None or not completion.choices:
-        return _Answer(tokens, None)
+        return _Answer(tokens, answer_tokens, None)
     listed = _decoded(_unfenced(completion.choices[0].message.content), _Facts)
     if listed is None:
-        return _Answer(tokens, None)
+        return _Answer(tokens, answer_tokens, None)
     candidates = [_decoded(fact, _Candidate) for fact in listed.facts[:MAXIMUM_CANDIDATES]]
-    return _Answer(tokens, candidates)
+    return _Answer(tokens, answer_tokens, candidates)
 
 
 def _decoded(document: bytes | str | msgspec.Raw, type_: type[_T]) -> _T | None:

@@ -18,8 +18,13 @@ from grpc_reflection.v1alpha import reflection
 
 from eunoe_server.transport.grpc.health import Health
 
-#: What a protobuf message may add to the bytes of the body inside it.
-_ENVELOPE_BYTES = 64 * 1024
+#: What a protobuf message may add to the bytes of the body inside it; more than HTTP's headers can
+#: hold, so that what the shim lets in is never too large here.
+_ENVELOPE_BYTES = 256 * 1024
+#: Calls that the gRPC library may hold until the event loop comes to them; of more it drops some,
+#: and from twice as many on all, with CANCELLED and no reason. That costs no time of ours: it is
+#: for floods in which even refusing would leave no time for anything else.
+_MAX_PENDING_CALLS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ async def serve_grpc(
             ("grpc.so_reuseport", int(options.is_shared)),
             ("grpc.max_receive_message_length", options.max_message_bytes + _ENVELOPE_BYTES),
             ("grpc.max_send_message_length", -1),
+            ("grpc.server.max_pending_requests", _MAX_PENDING_CALLS),
+            ("grpc.server.max_pending_requests_hard_limit", 2 * _MAX_PENDING_CALLS),
             # Upstream error bodies travel in status details; the shim asks for up to 1 MiB of them.
             ("grpc.max_metadata_size", 64 * 1024),
             ("grpc.absolute_max_metadata_size", 128 * 1024),

@@ -23,10 +23,17 @@ from starlette.types import ASGIApp
 from eunoe_server.errors import EunoeError
 from eunoe_server.transport.http import health, memories_v1, openai, transcode
 from eunoe_server.transport.http.calls import ClientLeft
-from eunoe_server.transport.http.dialects import dialect_of
+from eunoe_server.transport.http.dialects import dialect_of, is_openai_endpoint
 from eunoe_server.transport.http.errors import Failure, Refused, failure_of, respond
 from eunoe_server.transport.http.keep_alive import KeepAlive
-from eunoe_server.transport.http.middleware import LastResort, OneLength, RawPath, RequestIds, Spans
+from eunoe_server.transport.http.middleware import (
+    Door,
+    LastResort,
+    OneLength,
+    RawPath,
+    RequestIds,
+    Spans,
+)
 from eunoe_server.transport.http.routing import Endpoint, Route, Wiring
 
 _KEEP_ALIVE = KeepAlive()
@@ -37,10 +44,15 @@ def build_app(
     *,
     max_body_bytes: int = 16 * 1024 * 1024,
     keep_alive: KeepAlive = _KEEP_ALIVE,
+    are_refusing: Callable[[str], bool] = lambda method: False,  # noqa: ARG005 - as the call is
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     new_request_id: Callable[[], str] = lambda: f"req_{uuid_utils.uuid7().hex}",
 ) -> Starlette:
-    """The application. Raises Unsupported when the contract holds what it cannot serve."""
+    """The application. Raises Unsupported when the contract holds what it cannot serve.
+
+    `are_refusing` is asked by a shim in the server's own process whether a call would be refused;
+    one that runs apart is told so with each call, and its refusals cost the server little.
+    """
     wiring = Wiring(channel, max_body_bytes, keep_alive)
     by_path: dict[str, dict[str, Endpoint]] = {}
     for route in _all_routes():
@@ -55,6 +67,7 @@ def build_app(
             Middleware(RequestIds, new_request_id),
             Middleware(Spans),
             Middleware(LastResort, clock),
+            Middleware(Door, are_refusing, clock),
             Middleware(OneLength, clock),
             Middleware(RawPath),
         ],
@@ -116,9 +129,13 @@ class _Answers:
         """No such route, or not with this method."""
         url = f"{request.method} {request.url.path}"
         if error.status_code != 405:
-            return self._respond(
-                request, Failure(404, "UNKNOWN_ROUTE", f"Unknown request URL: {url}.")
-            )
+            message = f"Unknown request URL: {url}."
+            if is_openai_endpoint(request.url.path):
+                message += (
+                    " The base_url of an OpenAI client ends in /v1/memory, "
+                    "/v1/memory/ns/<namespace>, /v1 or /api/publicLLM, without a slash behind."
+                )
+            return self._respond(request, Failure(404, "UNKNOWN_ROUTE", message))
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=error.headers)
         return self._respond(

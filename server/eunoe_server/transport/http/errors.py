@@ -12,7 +12,7 @@ when to come back.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -25,7 +25,13 @@ from grpc import StatusCode
 from starlette.responses import Response
 
 from eunoe.v1 import chat_pb2
-from eunoe_server.errors import EunoeError, FieldViolation, Reason
+from eunoe_server.errors import (
+    EunoeError,
+    FieldViolation,
+    Overloaded,
+    Reason,
+    RequestTooLarge,
+)
 from eunoe_server.transport.http.dialects import Dialect
 
 M = TypeVar("M", bound=message.Message)
@@ -149,6 +155,8 @@ _MEMORIES_FIELD: dict[str, str] = {
 #: The only headers of an upstream that we repeat: how much is left, what it calls itself; and
 #: with an error what it is and when to come back.
 _PASSED_PREFIXES = ("x-ratelimit-", "openai-")
+#: What the server says with an answer, whatever it answers.
+_TOLD_PREFIXES = ("x-ratelimit-", "server-timing")
 _PASSED_WITH_ERRORS = ("retry-after", "retry-after-ms", "x-should-retry", "content-type")
 
 
@@ -198,6 +206,7 @@ def failure_of(error: EunoeError | grpc.aio.AioRpcError) -> Failure:
         ),
         retry_after_seconds=retry.retry_delay.ToNanoseconds() / 1e9 if retry else None,
         upstream=_find(details, chat_pb2.UpstreamError()),
+        headers=told_headers(error.initial_metadata()),
     )
 
 
@@ -213,16 +222,23 @@ def _by_reason(
     fields: tuple[FieldViolation, ...] = (),
     retry_after_seconds: float | None = None,
     upstream: chat_pb2.UpstreamError | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Failure:
     if retry_after_seconds is None:
         retry_after_seconds = _RETRY_SECONDS.get(reason)
     status = STATUS[reason]
     if upstream is not None and 400 <= upstream.http_status <= 599:
         status = upstream.http_status
-    return Failure(status, reason.value, text, fields, retry_after_seconds, upstream)
+    return Failure(status, reason.value, text, fields, retry_after_seconds, upstream, headers or {})
 
 
 def _by_code(code: StatusCode) -> Failure:
+    # gRPC itself refuses what is too large, and drops calls in a flood (`transport/grpc/server.py`);
+    # a call that we cancel is never answered.
+    if code is StatusCode.RESOURCE_EXHAUSTED:
+        return failure_of(RequestTooLarge())
+    if code is StatusCode.CANCELLED:
+        return failure_of(Overloaded())
     sentence = (
         "The server cannot be reached. Try again."
         if code is StatusCode.UNAVAILABLE
@@ -270,13 +286,22 @@ def respond(failure: Failure, dialect: Dialect, request_id: str, now: datetime) 
     upstream = failure.upstream
     if upstream is not None:
         passed = {each.name: each.value for each in upstream.headers}
-        headers |= passable_headers(passed)
+        headers = passable_headers(passed) | headers
         headers |= printable({"x-upstream-request-id": passed.get("x-request-id", "")})
         if upstream.body and not upstream.is_truncated:
             headers |= printable({name: passed.get(name, "") for name in _PASSED_WITH_ERRORS})
             return Response(upstream.body, failure.status, headers)
     body = _BODIES[dialect](failure, request_id, now)
     return Response(msgspec.json.encode(body), failure.status, headers)
+
+
+def told_headers(metadata: Iterable[tuple[str, str | bytes]] | None) -> dict[str, str]:
+    """Those of a call's initial metadata that are ours and meant for the client."""
+    return {
+        name: value
+        for name, value in metadata or ()
+        if isinstance(value, str) and name.startswith(_TOLD_PREFIXES)
+    }
 
 
 def passable_headers(headers: Mapping[str, str]) -> dict[str, str]:

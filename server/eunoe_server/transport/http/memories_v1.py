@@ -18,7 +18,7 @@ from eunoe.v1 import memory_pb2, memory_pb2_grpc
 from eunoe_server.errors import InvalidInput, InvalidParameter
 from eunoe_server.transport.http import codec
 from eunoe_server.transport.http.calls import (
-    Metadata,
+    answered,
     metadata_of,
     read_body,
     until_client_leaves,
@@ -59,8 +59,8 @@ class Memories:
         body = await read_body(request, self._max_body_bytes)
         call = _extraction(body)
         call.request_id = idempotency_key(request)
-        answer, owner = await until_client_leaves(
-            request.receive, _owned(self._stub.ExtractMemories, call, metadata)
+        answer, owner, told = await until_client_leaves(
+            request.receive, _owned(self._stub.ExtractMemories(call, metadata=metadata))
         )
         created = [each.memory.id for each in answer.memories if each.outcome == "created"]
         return _reply(
@@ -70,14 +70,16 @@ class Memories:
                 "memory_ids": created,
                 "owner_id": owner,
                 "user_id": call.namespace or None,
-            }
+            },
+            told,
         )
 
     async def list(self, request: Request) -> Response:
         """Facts, page by page."""
         metadata = metadata_of(request)
-        answer, owner = await until_client_leaves(
-            request.receive, _owned(self._stub.ListMemories, _listing(request), metadata)
+        answer, owner, told = await until_client_leaves(
+            request.receive,
+            _owned(self._stub.ListMemories(_listing(request), metadata=metadata)),
         )
         return _reply(
             {
@@ -85,16 +87,16 @@ class Memories:
                 "count": len(answer.memories),
                 "next_cursor": answer.next_page_token or None,
                 "results": [_result(memory, owner) for memory in answer.memories],
-            }
+            },
+            told,
         )
 
 
-async def _owned(method: Any, message: Any, metadata: Metadata) -> tuple[Any, str]:
-    """The answer, and whose key asked."""
-    call: grpc.aio.UnaryUnaryCall[Any, Any] = method(message, metadata=metadata)
-    answer = await call
+async def _owned(call: grpc.aio.UnaryUnaryCall[Any, Any]) -> tuple[Any, str, dict[str, str]]:
+    """The answer, whose key asked, and what is to be said with it."""
+    answer, told = await answered(call)
     trailing = dict(await call.trailing_metadata() or ())
-    return answer, str(trailing.get(_PROJECT_METADATA, ""))
+    return answer, str(trailing.get(_PROJECT_METADATA, "")), told
 
 
 def _extraction(body: bytes) -> memory_pb2.ExtractMemoriesRequest:
@@ -149,8 +151,8 @@ def _time(stamp: timestamp_pb2.Timestamp) -> str:
     return stamp.ToJsonString()
 
 
-def _reply(body: dict[str, Any]) -> Response:
-    return Response(msgspec.json.encode(body), headers=_JSON)
+def _reply(body: dict[str, Any], told: dict[str, str]) -> Response:
+    return Response(msgspec.json.encode(body), headers=told | _JSON)
 
 
 def routes() -> list[Route]:

@@ -36,7 +36,7 @@ from eunoe.v1 import admin_pb2, chat_pb2, dialogue_pb2, memory_pb2, search_pb2
 from eunoe_server.errors import ConflictingParameters, EunoeError, InvalidParameter
 from eunoe_server.transport.http import codec
 from eunoe_server.transport.http.calls import (
-    invoke,
+    answered,
     metadata_of,
     read_body,
     until_client_leaves,
@@ -158,14 +158,14 @@ class Transcoder:
             body, is_bare = self._wrapped(body, self._bare[0])
         try:
             message = self._read(request, body)
-            answer = await until_client_leaves(
-                request.receive, invoke(self._call, message, metadata)
+            answer, told = await until_client_leaves(
+                request.receive, answered(self._call(message, metadata=metadata))
             )
         except (EunoeError, grpc.aio.AioRpcError) as error:
             if is_bare and self._bare:
                 raise Refused(_unwrapped(failure_of(error), f"{self._bare[0]}[0].")) from error
             raise
-        return Response(self._print(answer, is_bare=is_bare), headers=_JSON)
+        return Response(self._print(answer, is_bare=is_bare), headers=told | _JSON)
 
     def _read(self, request: Request, body: bytes) -> protobuf.Message:
         message = self._request_class()

@@ -1,0 +1,185 @@
+"""A key's limits over HTTP: told with each answer, and kept in the words of each dialect."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPMessage
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from openai import OpenAI, RateLimitError
+
+from tests.fixtures.server import KEY, ServerProcess, serving, wait_until
+
+BURST = 20
+PER_MINUTE = 60
+
+
+@pytest.fixture(scope="module")
+def limited() -> Iterator[ServerProcess]:
+    """A server that lets each key make so many calls at once, and one more a second."""
+    settings = {
+        "EUNOE_LIMITS__CALLS_PER_MINUTE": str(PER_MINUTE),
+        "EUNOE_LIMITS__BURST": str(BURST),
+    }
+    with serving(settings) as server:
+        yield server
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer over HTTP."""
+
+    status: int
+    headers: HTTPMessage
+    body: Any
+
+
+def ask(
+    server: ServerProcess, method: str, path: str, body: object = None, *, key: str = KEY
+) -> Reply:
+    connection = HTTPConnection(server.http.removeprefix("http://"), timeout=60)
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    is_json = answer.headers["content-type"] == "application/json"
+    return Reply(answer.status, answer.headers, json.loads(text) if is_json else text)
+
+
+def new_key(server: ServerProcess, **options: object) -> str:
+    made = ask(
+        server, "POST", "/v1/admin/keys", {"name": "x", "scopes": ["read", "write"], **options}
+    )
+    return str(made.body["key"])
+
+
+CHAT = {"model": "eunoe-local", "messages": [{"role": "user", "content": "Hello"}]}
+EXTRACTION = {"messages": [{"role": "user", "content": "I like tea."}], "user_id": "u"}
+
+ROUTES = [
+    ("GET", "/memory", None),
+    ("POST", "/memory", {"value": 1}),
+    ("POST", "/search", {"query": "x", "object": "memory"}),
+    ("GET", "/memory/nothing-like-it", None),
+    ("POST", "/v1/memory/chat/completions", CHAT),
+    ("POST", "/v1/memory/chat/completions", {**CHAT, "stream": True}),
+    ("GET", "/v1/memory/models", None),
+    ("POST", "/api/v1/memories", EXTRACTION),
+    ("GET", "/api/v1/memories?user_id=u", None),
+]
+
+
+def test_every_answer_says_how_much_is_left(limited: ServerProcess) -> None:
+    key = new_key(limited)
+    for number, (method, path, body) in enumerate(ROUTES):
+        reply = ask(limited, method, path, body, key=key)
+        assert reply.status in {200, 404}, reply.body
+        assert reply.headers["x-ratelimit-limit-requests"] == str(BURST), path
+        left = int(reply.headers["x-ratelimit-remaining-requests"])
+        # Meanwhile some may have come back.
+        assert BURST - 1 - number <= left < BURST
+        assert reply.headers["x-ratelimit-reset-requests"].endswith("s")
+
+
+@pytest.fixture(scope="module")
+def exhausted(limited: ServerProcess) -> str:
+    """A key whose calls have just been used up."""
+    key = new_key(limited)
+    use_up(limited, key)
+    return key
+
+
+def use_up(server: ServerProcess, key: str) -> None:
+    for _ in range(10 * BURST):
+        if ask(server, "GET", "/v1/memory/models", key=key).status == 429:
+            return
+    raise AssertionError("no call was refused")
+
+
+def refused(server: ServerProcess, key: str, method: str, path: str, body: object) -> Reply:
+    """The refusal, which a token that comes back once a second may put off."""
+    for _ in range(3):
+        reply = ask(server, method, path, body, key=key)
+        if reply.status != 200:
+            break
+    assert reply.status == 429
+    assert reply.headers["retry-after"] == "1"
+    assert reply.headers["x-ratelimit-remaining-requests"] == "0"
+    return reply
+
+
+def test_a_call_too_many_is_refused_in_each_dialect(limited: ServerProcess, exhausted: str) -> None:
+    use_up(limited, exhausted)
+    sentence = "Too many requests. Wait and try again."
+    reply = refused(limited, exhausted, "POST", "/v1/memory/chat/completions", CHAT)
+    assert reply.body == {
+        "error": {
+            "message": sentence,
+            "type": "rate_limit_error",
+            "param": None,
+            "code": "rate_limit_exceeded",
+        }
+    }
+    reply = refused(limited, exhausted, "GET", "/memory", None)
+    error = reply.body["error"]
+    assert (error["code"], error["type"]) == ("RATE_LIMIT_EXCEEDED", "rate_limit_exceeded")
+    reply = refused(limited, exhausted, "POST", "/api/v1/memories", EXTRACTION)
+    assert reply.body == {"error": sentence}
+
+
+def test_other_keys_are_not_affected(limited: ServerProcess, exhausted: str) -> None:
+    assert exhausted
+    assert ask(limited, "GET", "/memory", key=new_key(limited)).status == 200
+
+
+def test_the_official_package_raises_its_own_error_and_waits_by_itself_if_told_to(
+    limited: ServerProcess, exhausted: str
+) -> None:
+    with limited.openai(api_key=exhausted) as client:
+        with pytest.raises(RateLimitError) as refusal:
+            list_models_for_ever(client)
+        assert refusal.value.code == "rate_limit_exceeded"
+        assert client.with_options(max_retries=2).models.list().data
+
+
+def list_models_for_ever(client: OpenAI) -> None:
+    for _ in range(10 * BURST):
+        client.models.list()
+
+
+def test_the_monthly_quota_speaks_as_each_dialect_does(limited: ServerProcess) -> None:
+    key = new_key(limited, monthlyCalls=1)
+    assert ask(limited, "POST", "/api/v1/memories", EXTRACTION, key=key).status == 200
+    reply = ask(limited, "POST", "/api/v1/memories", EXTRACTION, key=key)
+    assert (reply.status, reply.body) == (429, {"error": "Monthly API limit exceeded"})  # seed 004
+    assert 1 <= int(reply.headers["retry-after"]) <= 120
+    assert reply.headers["x-should-retry"] == "false"
+    reply = ask(limited, "GET", "/memory", key=key)
+    assert (reply.status, reply.body["error"]["code"]) == (429, "QUOTA_EXCEEDED")
+    reply = ask(limited, "POST", "/v1/memory/chat/completions", CHAT, key=key)
+    assert (reply.status, reply.body["error"]["code"]) == (429, "insufficient_quota")
+
+
+def test_usage_shows_what_was_done_a_second_ago(limited: ServerProcess, namespace: str) -> None:
+    key = new_key(limited)
+    ask(limited, "POST", "/memory", {"namespace": namespace, "value": "tea"}, key=key)
+    ask(limited, "POST", "/search", {"query": "tea", "object": "memory", "namespace": namespace},
+        key=key)  # fmt: skip
+    ask(limited, "POST", f"/v1/memory/ns/{namespace}/chat/completions", CHAT, key=key)
+    ask(limited, "GET", f"/memory?namespace={namespace}", key=key)
+    path = f"/v1/admin/usage?namespace={quote(namespace)}"
+    wait_until(
+        lambda: ask(limited, "GET", path).body["total"]["callCount"] == "4", "usage of four calls"
+    )
+    used = ask(limited, "GET", path).body
+    assert len(used["days"]) == 1 or time.gmtime().tm_hour == 0
+    total = used["total"]
+    assert (total["chatCount"], total["searchCount"], total["writeCount"]) == (1, 1, 1)
+    assert int(total["promptTokens"]) > 0
+    assert int(total["completionTokens"]) > 0
