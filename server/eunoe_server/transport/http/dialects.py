@@ -8,6 +8,7 @@ the client that made it.
 from __future__ import annotations
 
 import enum
+import re
 
 
 class Dialect(enum.StrEnum):
@@ -28,10 +29,18 @@ _PREFIXES = (
     ("/api/v1", Dialect.MEMORIES),
 )
 
+#: What OpenAI's clients put behind their `base_url`; it is theirs also where that is wrong.
+_OPENAI_ENDPOINT = re.compile(r"/(chat/completions|completions|responses|embeddings|models)/?$")
+
+
+def is_openai_endpoint(path: str) -> bool:
+    """Whether a path ends as those of OpenAI's clients do."""
+    return _OPENAI_ENDPOINT.search(path) is not None
+
 
 def dialect_of(path: str) -> Dialect:
     """The dialect of a request path."""
     for prefix, dialect in _PREFIXES:
         if path == prefix or path.startswith(f"{prefix}/"):
             return dialect
-    return Dialect.NATIVE
+    return Dialect.OPENAI if is_openai_endpoint(path) else Dialect.NATIVE
