@@ -31,6 +31,7 @@ _HEAD_SECONDS = 10.0
 _KEEP_ALIVE_SECONDS = 75
 #: Enough for a hostile Authorization header to be answered 401 rather than at this level.
 _MAX_HEAD_BYTES = 128 * 1024
+_SEND_BUFFER_BYTES = 256 * 1024
 
 
 class Connection(H11Protocol):
@@ -45,8 +46,15 @@ class Connection(H11Protocol):
         self._write_idle_seconds = write_idle_seconds
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The head of the first request must come soon."""
+        """The head of the first request must come soon, and the kernel takes little for a reader.
+
+        Left to itself it takes megabytes of a stream for a client that does not read, and all that
+        was taken is kept here as well, to store the answer when it ends.
+        """
         super().connection_made(transport)
+        transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES
+        )
         self._expect_head()
 
     def data_received(self, data: bytes) -> None:
