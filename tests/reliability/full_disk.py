@@ -158,18 +158,14 @@ async def run_full(seconds: float, seed: int) -> Full:
                     await asyncio.sleep(0.2)
                 meanwhile = load.history.acknowledged - acknowledged
                 (disk / "filler").unlink()
-                room = time.monotonic()
-                served = None
-                while served is None and time.monotonic() - room < PATIENCE_SECONDS:
-                    await asyncio.sleep(0.05)
-                    served = load.history.first_acknowledged_after(room)
+                served_after = await load.seconds_until_served(time.monotonic())
             held = await holdings.read(server.grpc, NAMESPACES)
             return Full(
                 load,
                 judge(load.history, held),
                 meanwhile,
                 failures,
-                float("inf") if served is None else served - room,
+                served_after,
                 server.pid != pid or not server.is_running,
             )
         finally:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eunoe_server.stores.embedded import EmbeddedUser
-from tests.fixtures.server import PATIENCE_SECONDS, ServerProcess, wait_until
+from tests.fixtures.server import ServerProcess, wait_until
 from tests.fixtures.upstream import Upstream
 from tests.reliability import holdings
 from tests.reliability.addresses import fixed_addresses
@@ -132,7 +132,7 @@ async def run(
                 await asyncio.sleep(chance.uniform(0.3, 1.5))
                 wait = await asyncio.to_thread(victim.kill)
                 back = await asyncio.to_thread(wait)
-                served.append(await _first_acknowledged(load, back) - back)
+                served.append(await load.seconds_until_served(back))
         held = await holdings.read(server.grpc, NAMESPACES)
         return Outcome(
             load,
@@ -141,15 +141,6 @@ async def run(
             served,
             server.pid != pid or not server.is_running,
         )
-
-
-async def _first_acknowledged(load: Load, moment: float) -> float:
-    deadline = moment + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if (at := load.history.first_acknowledged_after(moment)) is not None:
-            return at
-        await asyncio.sleep(0.02)
-    return float("inf")
 
 
 async def measure(rounds: int = 10, seed: int = 1) -> Rows:

@@ -111,7 +111,7 @@ async def measure(rounds: int = 5, kills: int = 2) -> Rows:
         (
             f"{what}: errors that a user of the Python client sees",
             f"0 of {outcome.calls}",
-            str(outcome.errors.total()),
+            "; ".join(f"{count} x {text}" for text, count in outcome.errors.items()) or "0",
         ),
         (f"{what}: memories lost or doubled", "0", str(outcome.astray)),
         (

@@ -59,9 +59,7 @@ async def run(rounds: int, seed: int) -> Outcome:
                     await asyncio.to_thread(server.kill)
                     started = time.monotonic()
                     await asyncio.to_thread(server.start)
-                    await asyncio.sleep(0.3)
-                    if (at := load.history.first_acknowledged_after(started)) is not None:
-                        served.append(at - started)
+                    served.append(await load.seconds_until_served(started))
             held = await holdings.read(server.grpc, NAMESPACES)
             return Outcome(
                 load, judge(load.history, held), await asyncio.to_thread(orphans, postgres.dsn),

@@ -25,7 +25,7 @@ async def test_a_server_that_is_killed_has_kept_what_it_acknowledged() -> None:
     assert outcome.orphans == 0
     assert outcome.load.improper == []
     assert outcome.load.history.acknowledged > 20
-    assert outcome.serving_again_seconds
+    assert outcome.serving_again_seconds != [float("inf")]
 
 
 async def test_a_server_brings_its_embedded_postgres_back_and_lives_on() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 import grpc
 import httpx2
 
+from tests.fixtures.server import PATIENCE_SECONDS
 from tests.reliability.callers import CALL_SECONDS, Caller, GrpcCaller, HttpCaller, Said
 from tests.reliability.history import Act, Forget, History, Keep, Tag
 
@@ -43,6 +45,14 @@ class Load:
         self.heard[said.status, said.reason] += 1
         if said.is_improper:
             self.improper.append(said)
+
+    async def seconds_until_served(self, since: float) -> float:
+        """From `since` (`time.monotonic`) to the first acknowledgement; inf when none comes."""
+        while time.monotonic() < since + PATIENCE_SECONDS:
+            if (at := self.history.first_acknowledged_after(since)) is not None:
+                return at - since
+            await asyncio.sleep(0.02)
+        return float("inf")
 
 
 @asynccontextmanager
@@ -110,6 +120,10 @@ class _Writer:
         first, self.texts = self.texts, self.texts + count
         return [f"w{self.number}-{first + place}" for place in range(count)]
 
+    def _request_id(self, texts: list[str]) -> str:
+        """Half of what can go twice goes under an idempotency key, half under ids of its own."""
+        return f"key-{texts[0]}" if self.chance.random() < 0.5 else ""
+
     async def _do(self, act: Act, attempt: Callable[[int], Awaitable[Said]]) -> bool:
         """Tries until it is acknowledged; False when it gave up, and nobody knows."""
         entry = self.load.history.intend(act)
@@ -130,10 +144,12 @@ class _Writer:
 
     async def _keep(self, count: int = 1) -> None:
         texts = self._new_texts(count)
-        if await self._do(
+        key = self._request_id(texts)
+        is_kept = await self._do(
             Keep(tuple(texts)),
-            lambda _: self.caller.keep_memories(self.namespace, texts, request_id=""),
-        ):
+            lambda _: self.caller.keep_memories(self.namespace, texts, request_id=key),
+        )
+        if is_kept and not key:  # under a key they have ids that are not ours
             self.memories += texts
 
     async def _keep_batch(self) -> None:
@@ -166,9 +182,10 @@ class _Writer:
         name = self.chance.choice(list(self.dialogues))
         held = self.dialogues.pop(name)
         texts = self._new_texts(self.chance.randint(1, 5))
+        key = self._request_id(texts)
         if await self._do(
             Keep(tuple(texts), name),
-            lambda _: self.caller.append(self.namespace, name, texts, request_id=""),
+            lambda _: self.caller.append(self.namespace, name, texts, request_id=key),
         ):
             self.dialogues[name] = held + texts
 
