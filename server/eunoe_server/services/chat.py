@@ -3,26 +3,33 @@
 Memory never stands in the way of a chat. Each of its steps has a deadline; one that fails is left
 out, named in the report and counted. Only mode `write` turns a failure to store into an error. The
 upstream is asked once, and what it says goes through unchanged.
+
+A chat that memory has no room for is refused before it begins: steps that all wait for each other
+would all run into their deadlines, and a third of the answers would forget without need.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
+from eunoe_server.admission import Gate
 from eunoe_server.domain.answer import Answer
 from eunoe_server.domain.caller import Caller
 from eunoe_server.domain.chat import ChatRequest, MemoryMode
 from eunoe_server.domain.deadline import due_in
+from eunoe_server.domain.idempotency import Claim, current_claim, current_repeat
 from eunoe_server.domain.json_fields import fields_of
 from eunoe_server.domain.notes import Note, as_message, render
 from eunoe_server.domain.recalled import Recalled
 from eunoe_server.domain.tokens import estimate_tokens
 from eunoe_server.domain.turn import Turn
+from eunoe_server.domain.usage import Usage
 from eunoe_server.domain.wire_form import AnswerInPieces, WireForm
 from eunoe_server.errors import (
     InvalidRequest,
@@ -36,8 +43,11 @@ from eunoe_server.errors import (
 )
 from eunoe_server.providers import ChatModel, ModelAnswer
 from eunoe_server.services.conversations import Conversations, Found, last_user_index
+from eunoe_server.services.idempotency import Idempotency
 from eunoe_server.services.recall import Recall
-from eunoe_server.telemetry import Metrics
+from eunoe_server.services.threads import read_apart
+from eunoe_server.services.usage import count
+from eunoe_server.telemetry import Metrics, Stages
 
 log = structlog.get_logger()
 
@@ -76,6 +86,7 @@ class ChatAnswer:
     body: bytes
     headers: dict[str, str]
     report: ChatReport
+    stages: Stages
     status: int = 200
 
 
@@ -84,6 +95,8 @@ class Started:
     """The upstream has begun to answer."""
 
     report: ChatReport
+    #: Goes on being filled while the answer comes.
+    stages: Stages
     status: int
     headers: dict[str, str]
 
@@ -115,6 +128,7 @@ class _Exchange:
 
     caller: Caller
     request: ChatRequest
+    stages: Stages
     turns: tuple[Turn, ...] = ()
     found: Found | None = None
     notes: tuple[Note, ...] = ()
@@ -145,25 +159,38 @@ class Chats:
         conversations: Conversations,
         recall: Recall,
         model: ChatModel,
+        idempotency: Idempotency,
         metrics: Metrics,
         *,
         notes_role: str,
         memory_deadline_seconds: float,
+        steps: Gate,
     ) -> None:
+        """`steps` is how many chats at a time may be busy with memory; none while its model is."""
         self._conversations = conversations
         self._recall = recall
         self._model = model
+        self._idempotency = idempotency
         self._metrics = metrics
         self._notes_role = notes_role
         self._deadline_seconds = memory_deadline_seconds
+        self._steps = steps
 
     async def complete(self, caller: Caller, request: ChatRequest) -> ChatAnswer:
         """One whole answer, after the exchange is kept. Raises UpstreamFailed, InvalidInput."""
+        if (claim := current_repeat()) is not None:
+            report, (whole,) = await self._told_before(request, claim)
+            return ChatAnswer(whole, {}, report, Stages(self._metrics))
+        async with self._leased(request):
+            return await self._complete(caller, request)
+
+    async def _complete(self, caller: Caller, request: ChatRequest) -> ChatAnswer:
         exchange = await self._prepare(caller, request)
         body = request.body
-        answer = await self._model.complete(exchange.body, _forwarded(request), form=body.form)
-        await self._keep(exchange, body.read_answer(answer.body))
-        return ChatAnswer(answer.body, dict(answer.headers), exchange.report())
+        with exchange.stages.stage("upstream"):
+            answer = await self._model.complete(exchange.body, _forwarded(request), form=body.form)
+        await self._keep(exchange, body.read_answer(answer.body), [answer.body])
+        return ChatAnswer(answer.body, dict(answer.headers), exchange.report(), exchange.stages)
 
     async def stream(self, caller: Caller, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
         """The answer in pieces, `Finished` after the exchange is kept.
@@ -172,15 +199,36 @@ class Chats:
         cut. Raises UpstreamFailed before the first event or between pieces; an error that the
         upstream sends as an event is one.
         """
+        if (claim := current_repeat()) is not None:
+            report, told = await self._told_before(request, claim)
+            yield Started(report, Stages(self._metrics), 200, {})
+            pieces = request.body.answer_in_pieces()
+            for data in told:
+                pieces.feed(data)
+                yield Piece(data, pieces.event_name)
+            yield Finished(report.chat_id, is_stored=True, degraded=())
+            return
+        async with self._leased(request), aclosing(self._stream(caller, request)) as events:
+            async for event in events:
+                yield event
+
+    async def _stream(
+        self, caller: Caller, request: ChatRequest
+    ) -> AsyncGenerator[ChatEvent, None]:
         exchange = await self._prepare(caller, request)
         pieces = request.body.answer_in_pieces()
+        told: list[bytes] | None = None if current_claim() is None else []
         last: Piece | None = None
+        first_token = exchange.stages.start("first_token")
         asking = self._model.stream(exchange.body, _forwarded(request), form=request.body.form)
         try:
             async with asking as upstream:
-                yield Started(exchange.report(), 200, dict(upstream.headers))
+                yield Started(exchange.report(), exchange.stages, 200, dict(upstream.headers))
                 async for data in upstream:
+                    first_token()
                     pieces.feed(data)
+                    if told is not None:
+                        told.append(data)
                     if pieces.failed:
                         # Its status is spent; a gateway that got no whole answer says 502.
                         raise UpstreamAnsweredError(502, data, _JSON)
@@ -197,7 +245,7 @@ class Chats:
             # The upstream's connection is closed by now.
             await self._keep_cut(exchange, pieces)
             raise
-        is_stored = await self._keep(exchange, pieces.answer())
+        is_stored = await self._keep(exchange, pieces.answer(), told)
         if last is not None:
             yield last
         report = exchange.report()
@@ -214,30 +262,52 @@ class Chats:
         """The upstream's model list, verbatim."""
         return await self._model.list_models()
 
+    def _leased(self, request: ChatRequest) -> AbstractAsyncContextManager[None]:
+        """Holds the idempotency key. What is not stored cannot be told again, so it has none."""
+        return self._idempotency.leased() if request.mode.stores else nullcontext()
+
+    async def _told_before(
+        self, request: ChatRequest, claim: Claim
+    ) -> tuple[ChatReport, tuple[bytes, ...]]:
+        """What the first request with this idempotency key was told. Raises MessageNotFound."""
+        kept = await self._idempotency.kept_answer(claim)
+        report = ChatReport(
+            chat_id=kept.chat_id, namespace=request.namespace, matched_by=kept.matched_by
+        )
+        return report, kept.pieces
+
     async def _prepare(self, caller: Caller, request: ChatRequest) -> _Exchange:
-        exchange = _Exchange(caller, request, body=request.body.raw)
-        if request.mode is MemoryMode.OFF:
-            return exchange
+        exchange = _Exchange(caller, request, Stages(self._metrics), body=request.body.raw)
+        if request.mode is not MemoryMode.OFF:
+            # Refused here, before it has cost anything, rather than answered without memory: the
+            # deadlines of the steps begin when there is room for them.
+            async with self._steps.entered():
+                await self._remember(exchange)
+        return exchange
+
+    async def _remember(self, exchange: _Exchange) -> None:
+        """Finds the conversation and what fits the question, and puts it into the body."""
         request = await self._after_previous(exchange)
-        exchange.turns = tuple(request.body.turns)
+        exchange.turns = await read_apart(len(request.body.raw), lambda: tuple(request.body.turns))
         if not exchange.turns:
-            return exchange
+            return
         found = await self._step(
             exchange,
             "identity",
-            self._conversations.find(caller.project_id, request, exchange.turns),
+            self._conversations.find(exchange.caller.project_id, request, exchange.turns),
         )
         exchange.found = found or self._conversations.unknown(
             request, exchange.turns, was_looked_for=False
         )
         if not request.mode.recalls:
-            return exchange
+            return
         last_user = last_user_index(exchange.turns)
         if last_user is not None and request.body.holds(last_user):
-            recalling = self._recall.notes(exchange.found, exchange.turns)
+            recalling = self._recall.notes(exchange.found, exchange.turns, exchange.stages)
             exchange.notes = await self._step(exchange, "recall", recalling) or ()
-        exchange.body = self._compose(exchange, exchange.found)
-        return exchange
+        with exchange.stages.stage("inject"):
+            exchange.body = self._compose(exchange, exchange.found)
+        self._metrics.recall_notes.observe(len(exchange.notes))
 
     async def _after_previous(self, exchange: _Exchange) -> ChatRequest:
         """The request with the turns that it continues by the id of an answer.
@@ -273,9 +343,18 @@ class Chats:
             exchange.injected_tokens = estimate_tokens(block)
         return body.with_inserted(inserted)
 
-    async def _keep(self, exchange: _Exchange, answer: Answer | None) -> bool:
-        """Stores the exchange if the mode says so; whether it is stored."""
+    async def _keep(
+        self,
+        exchange: _Exchange,
+        answer: Answer | None,
+        told: Sequence[bytes] | None = None,
+    ) -> bool:
+        """Stores the exchange if the mode says so; whether it is stored.
+
+        `told` is the answer as it was sent; None: a repeat shall not get it.
+        """
         request, found = exchange.request, exchange.found
+        self._count(exchange, answer)
         if not request.mode.stores or found is None or answer is None:
             return False
         storing = self._conversations.store(
@@ -288,16 +367,40 @@ class Chats:
                 Recalled(note.quote.object, note.quote.object_key, note.relevance)
                 for note in exchange.notes
             ],
+            told,
         )
         # Where memory has failed before the question, it is not waited for long after the answer.
         seconds = None if exchange.degraded else STORE_SECONDS
-        stored = await self._step(exchange, "store", storing, seconds)
+        stored = await self._step(exchange, "store", self._owed(storing), seconds)
         if stored is None:
             if request.mode is MemoryMode.WRITE:
                 raise MemoryUnavailable
             return False
         exchange.found = replace(found, chat_id=stored.chat_id, matched_by=stored.matched_by)
         return True
+
+    async def _owed(self, work: Coroutine[Any, Any, T]) -> T:
+        """What is paid for: never refused, and before those chats that only begin."""
+        try:
+            async with self._steps.entered(is_owed=True):
+                return await work
+        finally:
+            work.close()  # it may never have begun
+
+    def _count(self, exchange: _Exchange, answer: Answer | None) -> None:
+        matched_by = exchange.found.matched_by if exchange.found else "off"
+        self._metrics.chats.labels(matched_by).inc()
+        tokens = self._metrics.chat_tokens
+        tokens.labels("injected").inc(exchange.injected_tokens)
+        used = Usage(chats=1, injected_tokens=exchange.injected_tokens)
+        if answer is not None and answer.usage is not None:
+            tokens.labels("prompt").inc(answer.usage.prompt_tokens)
+            tokens.labels("completion").inc(answer.usage.completion_tokens)
+            used += Usage(
+                prompt_tokens=answer.usage.prompt_tokens,
+                completion_tokens=answer.usage.completion_tokens,
+            )
+        count(exchange.request.namespace, used)
 
     async def _keep_cut(self, exchange: _Exchange, pieces: AnswerInPieces) -> None:
         """Stores what had arrived; shielded, so that a cancelled caller does not stop it."""
@@ -321,7 +424,7 @@ class Chats:
         seconds = deadline_seconds or self._deadline_seconds
         try:
             async with asyncio.timeout(seconds):
-                with due_in(seconds):
+                with due_in(seconds), exchange.stages.stage("search" if name == "recall" else name):
                     return await work
         except (InvalidRequest, NotFound, PreconditionFailed):
             # Once there is an answer, it is given whatever became of the conversation.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import uuid_utils
@@ -26,6 +26,7 @@ from eunoe_server.domain.dialogue import (
     NewDialogue,
     NewMessage,
 )
+from eunoe_server.domain.idempotency import current_claim
 from eunoe_server.domain.identity import (
     Candidate,
     Sighting,
@@ -37,13 +38,15 @@ from eunoe_server.domain.identity import (
 from eunoe_server.domain.limits import can_be_id
 from eunoe_server.domain.recalled import Recalled
 from eunoe_server.domain.replay import Replay, plan_replay, request_message
+from eunoe_server.domain.screening import NO_SCREEN, Screen
 from eunoe_server.domain.search_entry import Vector
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.domain.turn import Turn, read_turn
-from eunoe_server.errors import DialogueEnded, DialogueNotFound
+from eunoe_server.errors import DialogueEnded, DialogueNotFound, IdempotencyInProgress
 from eunoe_server.providers import Embedder
 from eunoe_server.services.indexing import entries_for
 from eunoe_server.services.namespaces import Namespaces
+from eunoe_server.services.threads import read_apart
 from eunoe_server.stores.database import Database, Transaction
 from eunoe_server.stores.driver_errors import LostRace
 
@@ -102,6 +105,7 @@ class Conversations:
         *,
         session_idle_seconds: int,
         replay_tokens: int,
+        screen: Screen = NO_SCREEN,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         new_id: Callable[[], str] = lambda: str(uuid_utils.uuid7()),
     ) -> None:
@@ -110,6 +114,7 @@ class Conversations:
         self._embedder = embedder
         self._session_idle_seconds = session_idle_seconds
         self._replay_tokens = replay_tokens
+        self._screen = screen
         self._now = now
         self._new_id = new_id
 
@@ -242,20 +247,34 @@ class Conversations:
         turns: Sequence[Turn],
         answer: Answer,
         recalled: Sequence[Recalled],
+        pieces: Sequence[bytes] | None = None,
     ) -> Stored:
         """Keeps the exchange and arms its commit; says which conversation it is in now.
 
+        `pieces` is the answer as it was sent, for a repeat under the call's idempotency key. It is
+        not kept where it holds what is screened from the message: a repeat asks the model again.
         One transaction; a repeat of it adds nothing. Raises DialogueEnded and DialogueNotFound
         when that became so meanwhile, StorageUnavailable, Overloaded.
         """
         known = {index for index, _ in found.alignment.pairs}
-        vectors = await self._vectors(
-            [turn for index, turn in enumerate(turns) if index not in known] + [answer.turn]
+        kept = await read_apart(
+            len(request.body.raw),
+            lambda: {
+                index: self._screen.turn(turn)
+                for index, turn in enumerate(turns)
+                if index not in known
+            },
         )
+        said, answer = answer.turn, replace(answer, turn=self._screen.turn(answer.turn))
+        vectors = await self._vectors([*kept.values(), answer.turn])
 
         async def work(tx: Transaction) -> Stored:
             dialogue, alignment, matched_by = await self._lock(tx, request, found, turns)
-            await self._append(tx, dialogue, alignment, turns, answer, recalled, vectors)
+            answer_key = await self._append(
+                tx, dialogue, alignment, turns, kept, answer, recalled, vectors
+            )
+            if pieces is not None and answer.turn == said:
+                await _finish(tx, answer_key, matched_by, pieces)
             if dialogue.is_session_open:
                 # However it was found: a session is idle when nothing is added to its dialogue.
                 await tx.sessions.touch(dialogue.dialogue_key)
@@ -356,37 +375,41 @@ class Conversations:
         dialogue: Dialogue,
         alignment: Alignment,
         turns: Sequence[Turn],
+        kept: Mapping[int, Turn],
         answer: Answer,
         recalled: Sequence[Recalled],
         vectors: Mapping[bytes, Vector],
-    ) -> None:
+    ) -> int:
+        """Stores what is new; the key of the message that the answer is."""
         superseded = list(alignment.superseded)
-        is_repeat = False
+        answer_key = None
         if alignment.former_answer is not None:
             former = await tx.messages.at_positions(
                 dialogue.dialogue_key, [alignment.former_answer]
             )
             if former and former[0].digest == answer.turn.digest:
                 superseded.remove(alignment.former_answer)
-                is_repeat = True
-                await self._name(tx, answer, former[0].message_key)
+                answer_key = former[0].message_key
+                await self._name(tx, answer, answer_key)
         await tx.messages.supersede(dialogue.dialogue_key, superseded)
         await tx.search.delete_positions(dialogue.dialogue_key, superseded)
         new: list[NewMessage] = []
         chain = alignment.chain
         for index in alignment.appended:
-            turn = turns[index]
+            # One that was known is new where the conversation has become another meanwhile.
+            turn = kept.get(index) or self._screen.turn(turns[index])
             if not turn.is_instruction:
                 chain = extend_chain(chain, turn.digest)
             new.append(self._new_message(turn, chain))
-        if not is_repeat:
+        if answer_key is None:
             chain = extend_chain(chain, answer.turn.digest)
             new.append(self._new_message(answer.turn, chain, answer))
-        if not new:
-            return
+        elif not new:
+            return answer_key
         messages = await tx.messages.append(dialogue, new)
-        if not is_repeat:
-            await self._name(tx, answer, messages[-1].message_key)
+        if answer_key is None:
+            answer_key = messages[-1].message_key
+            await self._name(tx, answer, answer_key)
         last_user = last_user_index(turns)
         if last_user in alignment.appended:
             asked = messages[alignment.appended.index(last_user)]
@@ -394,6 +417,7 @@ class Conversations:
         await tx.search.insert_entries(
             entries_for(dialogue, messages, vectors, self._embedder.name)
         )
+        return answer_key
 
     async def _name(self, tx: Transaction, answer: Answer, message_key: int) -> None:
         """Keeps the id by which a later request may name this answer, if it has one."""
@@ -429,6 +453,21 @@ class Conversations:
             return {}
         vectors = await self._embedder.embed([turn.text for turn in worth])
         return {turn.digest: vector for turn, vector in zip(worth, vectors, strict=True)}
+
+
+async def _finish(
+    tx: Transaction, answer_key: int, matched_by: MatchedBy, pieces: Sequence[bytes]
+) -> None:
+    """Keeps the answer with the call's claim, if it has one.
+
+    Raises IdempotencyInProgress when this server stood still for so long that another has taken
+    the request over: what is stored once must not be stored twice.
+    """
+    claim = current_claim()
+    if claim is None or claim.lease_token is None:
+        return
+    if not await tx.idempotency.finish(claim, answer_key, matched_by, pieces):
+        raise IdempotencyInProgress
 
 
 def is_unchanged(before: Dialogue, now: Dialogue) -> bool:

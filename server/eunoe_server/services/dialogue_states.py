@@ -12,6 +12,8 @@ from functools import partial
 from eunoe_server.domain.caller import Caller
 from eunoe_server.domain.dialogue import Dialogue
 from eunoe_server.domain.dialogue_state import checked_state, patched_state
+from eunoe_server.domain.idempotency import current_repeat
+from eunoe_server.domain.screening import NO_SCREEN, Screen
 from eunoe_server.errors import Overloaded, StateVersionMismatch
 from eunoe_server.services.dialogue_scope import existing, tenant_of
 from eunoe_server.services.namespaces import Namespaces
@@ -25,9 +27,12 @@ _MAX_MERGES = 50
 class DialogueStates:
     """The states of the dialogues of all namespaces."""
 
-    def __init__(self, database: Database, namespaces: Namespaces) -> None:
+    def __init__(
+        self, database: Database, namespaces: Namespaces, *, screen: Screen = NO_SCREEN
+    ) -> None:
         self._database = database
         self._namespaces = namespaces
+        self._screen = screen
 
     async def get(self, caller: Caller, namespace: str | None, dialogue_id: str) -> Dialogue:
         """The dialogue with its state. Raises DialogueNotFound."""
@@ -45,7 +50,7 @@ class DialogueStates:
     ) -> Dialogue:
         """Replaces the state. Raises InvalidInput, DialogueNotFound, StateVersionMismatch."""
         tenant = await tenant_of(self._namespaces, caller, namespace, dialogue_id)
-        checked = await read_apart(len(state), lambda: checked_state(state))
+        checked = await read_apart(len(state), lambda: self._screened(state))
 
         async def work(tx: Transaction) -> Dialogue:
             dialogue = await existing(tx, dialogue_id)
@@ -55,7 +60,10 @@ class DialogueStates:
                 raise StateVersionMismatch(metadata={"state_version": str(now.state_version)})
             return written
 
-        return await self._database.run(tenant, work)
+        async def again(tx: Transaction) -> Dialogue:
+            return await existing(tx, dialogue_id)
+
+        return await self._database.run(tenant, work, again)
 
     async def patch(
         self,
@@ -66,6 +74,8 @@ class DialogueStates:
         if_version: int | None,
     ) -> Dialogue:
         """Merges a patch into the state. Raises what `put` raises, and Overloaded."""
+        if current_repeat():
+            return await self.get(caller, namespace, dialogue_id)
         for _ in range(_MAX_MERGES):
             dialogue = await self.get(caller, namespace, dialogue_id)
             if if_version not in {None, dialogue.state_version}:
@@ -82,3 +92,6 @@ class DialogueStates:
                 if if_version is not None:
                     raise
         raise Overloaded("Too many changes of this state at once. Try again.")
+
+    def _screened(self, state: str) -> str:
+        return self._screen.document(checked_state(state), "state")
