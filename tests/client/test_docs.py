@@ -21,7 +21,12 @@ from docs import generate
 from tests.fixtures.server import KEY, ServerProcess
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ["quick-start.md", "concepts.md", *sorted(path.name for path in DOCS.glob("move-*.md"))]
+PAGES = [
+    "quick-start.md",
+    "concepts.md",
+    "retries.md",
+    *sorted(path.name for path in DOCS.glob("move-*.md")),
+]
 
 _BLOCK = re.compile(
     r"(?:<!-- (?P<left_out>not run here: .+?) -->\n)?```(?P<kind>\w+)\n(?P<code>.*?)```", re.DOTALL

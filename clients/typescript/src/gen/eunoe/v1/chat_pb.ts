@@ -97,8 +97,9 @@ export type CompleteChatRequest = Message<"eunoe.v1.CompleteChatRequest"> & {
   maxUpstreamErrorBytes: number;
 
   /**
-   * Idempotency key. Where there is none, the content decides: a repeat that `retry_count` marks
-   * is stored once.
+   * Idempotency key. A repeat is told the same answer, without the notes and the upstream's headers,
+   * and the upstream is asked once; where nothing is stored (`memory`) it is asked again. Where
+   * there is no key, the content decides: a repeat that `retry_count` marks is stored once.
    *
    * @generated from field: string request_id = 8;
    */
@@ -339,8 +340,7 @@ export type StreamChatRequest = Message<"eunoe.v1.StreamChatRequest"> & {
   maxUpstreamErrorBytes: number;
 
   /**
-   * Idempotency key. A repeat of a request that was answered runs it again, since a stream is not
-   * kept, but stores it once.
+   * Idempotency key. A repeat is told the same pieces. A stream that broke off is not known.
    *
    * @generated from field: string request_id = 8;
    */

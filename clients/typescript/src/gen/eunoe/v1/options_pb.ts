@@ -24,10 +24,12 @@
 // gave it (the page size may change) and to the project; any other fails with INVALID_PARAMETER.
 // `order` is `asc` or `desc`; empty is `desc`. No token in the answer means the last page.
 //
-// Repeats. `request_id` is an idempotency key of up to 255 characters, kept for 24 hours (over
-// HTTP: the header `Idempotency-Key`). A repeat of the same request answers as the first did and
-// changes nothing; the same key with another request fails with IDEMPOTENCY_KEY_REUSED, and while
-// the first is still being worked on with IDEMPOTENCY_IN_PROGRESS. Empty: no such promise.
+// Repeats. `request_id` is an idempotency key of up to 255 printable ASCII characters, known for 24
+// hours (over HTTP: the header `Idempotency-Key`). It belongs to the API key and to the method. A
+// repeat of the same request answers as the first did, with what is stored by now, and changes
+// nothing; where that was deleted since it fails as not found. The same key with another request
+// fails with IDEMPOTENCY_KEY_REUSED, and while another server is still at the first with
+// IDEMPOTENCY_IN_PROGRESS. A request that failed is not known. Empty: no such promise.
 //
 // HTTP. Routes are the `google.api.http` rules; JSON names are `json_name`s. Beside a body, query
 // parameters may fill the plain fields that the body does not hold. In a query, a date such as
