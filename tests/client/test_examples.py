@@ -21,6 +21,9 @@ import pytest
 from tests.differential.environments import NodeEnvironment, PythonEnvironment, require
 from tests.fixtures.server import KEY, ServerProcess, wait_until
 
+#: The first run makes the environments that some of them need.
+pytestmark = pytest.mark.timeout(900)
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 LANGCHAIN = PythonEnvironment("langchain", ("langchain-openai>=1.7,<2",))

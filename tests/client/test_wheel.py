@@ -13,6 +13,9 @@ import pytest
 from tests.differential.environments import PythonEnvironment, require
 from tests.fixtures.server import KEY, ServerProcess
 
+#: The first run makes the environments that it needs.
+pytestmark = pytest.mark.timeout(900)
+
 CLIENT = Path(__file__).parents[2] / "clients" / "python"
 
 #: An environment with what the client declares, and nothing else.
