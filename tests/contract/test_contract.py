@@ -83,6 +83,20 @@ def compare_failure(failure: Failure, wanted: WantedError, transport: str) -> No
     assert wanted.field is None or wanted.field in failure.fields, failure
 
 
+def test_a_case_repeats_every_method_that_takes_an_idempotency_key() -> None:
+    repeated = {
+        step.rpc
+        for case, _ in CASES
+        for step in case.steps
+        if step.once
+        and sum((each.rpc, each.once) == (step.rpc, step.once) for each in case.steps) > 1
+    }
+    takes_key = {
+        name for name, method in METHODS.items() if "request_id" in method.input_type.fields_by_name
+    }
+    assert takes_key == repeated
+
+
 def test_every_method_that_cases_name_exists() -> None:
     named = {step.rpc for case, _ in CASES for step in case.steps if step.rpc}
     assert named <= set(METHODS)
