@@ -33,8 +33,10 @@ from pydantic import SecretStr
 
 from eunoe_server.app import (
     CUT_CALLS_SECONDS,
+    PARENT_CONNECTIONS,
     Announce,
     bring_schema,
+    connections_needed,
     ensure_key,
     introduce,
     open_embedder,
@@ -62,10 +64,6 @@ MAX_DEATHS = 5
 DEATHS_WITHIN_SECONDS = 60.0
 #: Before a child is tried again that died before it served.
 PAUSE_SECONDS = 1.0
-#: The parent's own: readiness and the queue's depth, asked at a scrape.
-_PARENT_CONNECTIONS = 2
-#: What a process needs beside its pool: the connection that asks whether the database is there.
-_PROBES = 1
 
 
 class ProcessesKeepDying(EunoeError):
@@ -187,8 +185,8 @@ class ProcessMetrics:
         self._folder = folder
         self._children = CollectorRegistry()
         MultiProcessCollector(self._children, path=str(folder))  # type: ignore[no-untyped-call]
-        own = CollectorRegistry()
-        self._own = own
+        #: What the parent itself knows.
+        self.own = own = CollectorRegistry()
         self.queue = QueueGauges(own)
         self.deaths = Counter(
             "eunoe_process_deaths_total", "Processes that ended unasked.", registry=own
@@ -206,7 +204,7 @@ class ProcessMetrics:
 
     def exposition(self) -> bytes:
         """In the text format."""
-        return exposition(self._children, self._own)
+        return exposition(self._children, self.own)
 
 
 async def supervise_until(
@@ -227,7 +225,7 @@ async def supervise_until(
         dsn = await stack.enter_async_context(open_postgres(settings))
         await bring_schema(settings, dsn)
         database = await stack.enter_async_context(
-            Database(dsn, min_connections=1, max_connections=_PARENT_CONNECTIONS)
+            Database(dsn, min_connections=1, max_connections=PARENT_CONNECTIONS)
         )
         first_key = await ensure_key(settings, database)
         async with open_embedder(settings) as embedder:
@@ -272,9 +270,13 @@ async def supervise_until(
             if first_key:
                 announce(f"First API key, shown once: {first_key}")
 
-        stack.callback(log.info, "stopping")
-        stack.callback(readiness.start_draining)
-        await _keep_running(children, Deaths(metrics), stop, say_so, _longest_drain(settings))
+        def say_goodbye() -> None:
+            readiness.start_draining()
+            log.info("stopping")
+
+        await _keep_running(
+            children, Deaths(metrics), stop, say_so, say_goodbye, _longest_drain(settings)
+        )
     log.info("stopped")
 
 
@@ -289,6 +291,7 @@ async def _keep_running(
     deaths: Deaths,
     stop: asyncio.Event,
     when_all_serve: Callable[[], None],
+    when_stopping: Callable[[], None],
     longest_drain_seconds: float,
 ) -> None:
     keeping = [asyncio.create_task(child.keep_running(deaths)) for child in children]
@@ -299,6 +302,7 @@ async def _keep_running(
     finally:
         starting.cancel()
         stopping.cancel()
+        when_stopping()
         for child in children:
             child.stop()
         _, late = await asyncio.wait(keeping, timeout=longest_drain_seconds)
@@ -324,10 +328,9 @@ def _refuse_too_many(settings: Settings) -> None:
     if settings.database_url.get_secret_value():
         return
     most = int(EMBEDDED_SETTINGS["max_connections"])
-    pool = settings.database.pool_max
-    needed = settings.server.workers * (pool + _PROBES) + _PARENT_CONNECTIONS + _PROBES
-    if needed > most:
+    if connections_needed(settings) > most:
         raise InvalidInput(
-            f"{settings.server.workers} processes with {pool} connections each are more than the "
-            f"embedded Postgres takes ({most}). Set EUNOE_DATABASE__POOL_MAX lower."
+            f"{settings.server.workers} processes with {settings.database.pool_max} connections "
+            f"each are more than the embedded Postgres takes ({most}). Set "
+            "EUNOE_DATABASE__POOL_MAX lower."
         )

@@ -1,0 +1,48 @@
+"""What kind of Postgres this is, for `eunoe doctor`: its versions, its size, what it would lose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import AsyncConnection
+
+from eunoe_server.errors import StorageUnavailable
+
+#: Without any of these an acknowledged write may be lost in a crash.
+DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What was found."""
+
+    postgres: str
+    #: Empty: it is not installed.
+    pgvector: str
+    max_connections: int
+    #: Of `DURABILITY`, those that are off.
+    switched_off: tuple[str, ...]
+
+
+async def look(conninfo: str) -> Condition:
+    """Asks the server at `conninfo`. Raises StorageUnavailable."""
+    try:
+        async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+            cursor = await connection.execute(
+                "select name, setting from pg_settings where name = any(%s)",
+                [[*DURABILITY, "server_version", "max_connections"]],
+            )
+            settings = dict(await cursor.fetchall())
+            cursor = await connection.execute(
+                "select extversion from pg_extension where extname = 'vector'"
+            )
+            found = await cursor.fetchone()
+    except psycopg.OperationalError as exc:
+        raise StorageUnavailable("The database cannot be reached.") from exc
+    return Condition(
+        postgres=settings["server_version"].split()[0],
+        pgvector=found[0] if found else "",
+        max_connections=int(settings["max_connections"]),
+        switched_off=tuple(name for name in DURABILITY if settings[name] == "off"),
+    )
