@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,7 +11,9 @@ from eunoe_server.domain.alignment import align
 from eunoe_server.domain.dialogue_draft import DialogueChange, DialogueDraft
 from eunoe_server.domain.memory_draft import MemoryDraft
 from eunoe_server.domain.message_draft import MessageDraft
+from eunoe_server.domain.recalled import Quote
 from eunoe_server.domain.screening import NO_SCREEN, Screen, SecretPolicy
+from eunoe_server.domain.search_entry import SearchObject
 from eunoe_server.domain.transcript import CHAIN_START, StoredTurn, extend_chain
 from eunoe_server.domain.turn import Turn, read_turn
 from eunoe_server.errors import InvalidInput
@@ -148,3 +151,10 @@ def stored(turns: list[Turn], *, is_interrupted: bool = False) -> list[StoredTur
             )
         )
     return kept
+
+
+def test_what_was_stored_before_is_screened_when_it_is_recalled() -> None:
+    day = datetime(2026, 11, 20, tzinfo=UTC)
+    quote = Quote(SearchObject.MESSAGE, 1, "m1", "d1", "user", day, f"Use {KEY}.")
+    assert REDACT.quote(quote).text == f"Use {MARK}."
+    assert NO_SCREEN.quote(quote) is quote

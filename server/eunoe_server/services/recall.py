@@ -21,6 +21,7 @@ from eunoe_server.domain.turn import Turn
 from eunoe_server.providers import Embedder
 from eunoe_server.services.asking import asking
 from eunoe_server.services.conversations import Found, last_user_index
+from eunoe_server.services.threads import read_apart
 from eunoe_server.stores.database import Database
 from eunoe_server.telemetry import Stages
 
@@ -91,7 +92,7 @@ class Recall:
             ]
             recalled = [Recalled(each.object, each.object_key, each.relevance) for each in ranked]
             quotes = await asked.tx.recalls.quotes(recalled)
-        notes = self._notes(recalled, quotes)
+        notes = _notes(recalled, await self._screened(quotes))
         return within_budget(notes, self._max_notes, self._max_tokens)
 
     async def _again(self, tenant: Tenant, recalled: Sequence[Recalled]) -> tuple[Note, ...]:
@@ -99,13 +100,20 @@ class Recall:
             return ()
         async with self._database.transaction(tenant) as tx:
             quotes = await tx.recalls.quotes(recalled)
-        return in_order(self._notes(recalled, quotes))
+        return in_order(_notes(recalled, await self._screened(quotes)))
 
-    def _notes(self, recalled: Sequence[Recalled], quotes: Sequence[Quote]) -> list[Note]:
-        relevances = {(each.object, each.object_key): each.relevance for each in recalled}
-        return without_repeats(
-            [
-                Note(self._screen.quote(quote), relevances[quote.object, quote.object_key])
-                for quote in quotes
-            ]
+    async def _screened(self, quotes: Sequence[Quote]) -> Sequence[Quote]:
+        """Without secrets, also where the text was stored before they were screened."""
+        if self._screen.is_off:
+            return quotes
+        return await read_apart(
+            sum(len(quote.text) for quote in quotes),
+            lambda: [self._screen.quote(quote) for quote in quotes],
         )
+
+
+def _notes(recalled: Sequence[Recalled], quotes: Sequence[Quote]) -> list[Note]:
+    relevances = {(each.object, each.object_key): each.relevance for each in recalled}
+    return without_repeats(
+        [Note(quote, relevances[quote.object, quote.object_key]) for quote in quotes]
+    )
