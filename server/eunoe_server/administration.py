@@ -11,15 +11,14 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from eunoe_server.app import open_database, open_embedder, open_model, open_postgres
+from eunoe_server.app import open_database, open_embedder, open_postgres
 from eunoe_server.domain.api_key import ApiKey
 from eunoe_server.domain.audit import AuditEvent
 from eunoe_server.domain.caller import Caller, Scope
-from eunoe_server.errors import EunoeError, InvalidInput
+from eunoe_server.errors import InvalidInput
 from eunoe_server.services.audit import AuditTrail
 from eunoe_server.services.keys import Keys
 from eunoe_server.services.namespaces import HeldNamespace, Namespaces
@@ -29,11 +28,6 @@ from eunoe_server.stores import backup
 from eunoe_server.stores.database import Database
 from eunoe_server.stores.distribution import distribute
 from eunoe_server.stores.migrate import migrate, status
-
-#: How many conversations that were set aside are named; the rest are counted.
-DEAD_SHOWN = 20
-#: Due work that waits longer than this means that no worker is at it.
-LATE_SECONDS = 60.0
 
 
 async def apply_migrations(settings: Settings) -> Sequence[str]:
@@ -243,81 +237,3 @@ async def ask_readiness(settings: Settings) -> str:
             return f"No server answers on {settings.ops_address}: {error}"
 
     return await asyncio.to_thread(ask)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that `eunoe doctor` looked at."""
-
-    subject: str
-    is_well: bool
-    #: What was found; what to do, where something is to be done.
-    text: str
-
-
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """Looks at what a server needs, from the ground up, as far as it can be seen."""
-    try:
-        async with open_postgres(settings) as dsn:
-            schema = await status(dsn)
-            yield Finding(
-                "schema", not schema.why_not, schema.why_not or f"at version {schema.found:04}"
-            )
-            if schema.why_not:
-                return
-            async with open_database(settings, dsn) as database:
-                async for finding in _examine_queue(database):
-                    yield finding
-                async with open_embedder(settings) as embedder:
-                    yield _vectors(await Reindex(database, embedder).look())
-    except EunoeError as error:
-        yield Finding("database", False, error.message)
-        return
-    async with open_embedder(settings) as embedder:
-        try:
-            await embedder.embed(["Is anybody there?"])
-        except EunoeError as error:
-            yield Finding("embedder", False, f"{embedder.name}: {error.message}")
-        else:
-            yield Finding("embedder", True, f"{embedder.name}, dimension {embedder.dimension}")
-        async with open_model(settings, embedder) as model:
-            where = settings.upstream_base_url or "eunoe-local, which answers by rules"
-            try:
-                await model.list_models()
-            except EunoeError as error:
-                yield Finding("upstream", False, f"{where}: {error.message}")
-            else:
-                yield Finding("upstream", True, where)
-
-
-async def _examine_queue(database: Database) -> AsyncIterator[Finding]:
-    async with database.transaction(None) as tx:
-        depth = await tx.commits.depth()
-        dead = await tx.commits.list_dead(DEAD_SHOWN)
-    yield Finding(
-        "commits",
-        depth.lag_seconds < LATE_SECONDS,
-        f"{depth.waiting} waiting, {depth.leased} under way, "
-        f"the oldest due for {depth.lag_seconds:.0f} s",
-    )
-    for commit in dead:
-        yield Finding(
-            "commits",
-            False,
-            f"conversation {commit.dialogue_key} of project {commit.project_id} was set aside "
-            f"after {commit.attempts} tries ({commit.last_error}); its next message tries again",
-        )
-    if depth.dead > len(dead):
-        yield Finding("commits", False, f"… and {depth.dead - len(dead)} more set aside")
-
-
-def _vectors(found: VectorsInPlace) -> Finding:
-    parts = [f"{found.served:,} texts of {found.embedder}"]
-    if found.bare:
-        parts.append(f"{found.bare:,} without, found by their words")
-    if found.foreign:
-        parts.append(
-            f"{found.foreign:,} of {', '.join(found.others)}, found by their words only until "
-            "`eunoe reindex` has run"
-        )
-    return Finding("vectors", not found.foreign, "; ".join(parts))

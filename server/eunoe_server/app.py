@@ -98,6 +98,9 @@ Announce = Callable[[str], None]
 CALLS = 8
 CALLS_WITH_FAR_EMBEDDER = 64
 
+#: The pool of a parent of several processes: readiness, and the queue's depth at a scrape.
+PARENT_CONNECTIONS = 2
+
 #: How long a stopping server waits for calls that were cut to store what had arrived.
 CUT_CALLS_SECONDS = 10.0
 
@@ -273,6 +276,7 @@ async def running(settings: Settings, http: socket.socket | None = None) -> Asyn
                     channel,
                     max_body_bytes=settings.chat.max_body_bytes,
                     keep_alive=keep_alive(settings),
+                    describes_itself=settings.server.reflection,
                     are_refusing=gates.are_refusing,
                 ),
                 http or settings.http_address,
@@ -352,6 +356,15 @@ def rate_limits(settings: Settings) -> Sequence[RateLimit]:
     return (RateLimit(TokenBuckets(per_minute, settings.limits.burst or per_minute)),)
 
 
+def connections_needed(settings: Settings) -> int:
+    """How many connections to the database a whole server opens at most."""
+    # Beside its pool, each process has one that asks whether the database is there.
+    each = settings.database.pool_max + 1
+    if settings.server.workers == 1:
+        return each
+    return settings.server.workers * each + PARENT_CONNECTIONS + 1
+
+
 async def _drain(readiness: Readiness, delay_seconds: float) -> None:
     readiness.start_draining()
     # Balancers need a moment to see it before calls are refused.
@@ -368,10 +381,11 @@ async def shim_until(
             open_channel(target) as channel,
             serve_http(
                 build_app(
-                channel,
-                max_body_bytes=settings.chat.max_body_bytes,
-                keep_alive=keep_alive(settings),
-            ),
+                    channel,
+                    max_body_bytes=settings.chat.max_body_bytes,
+                    keep_alive=keep_alive(settings),
+                    describes_itself=settings.server.reflection,
+                ),
                 settings.http_address,
                 drain_seconds=settings.server.drain_seconds,
                 write_idle_seconds=settings.http.write_idle_seconds,

@@ -234,7 +234,7 @@ def doctor(
 ) -> None:
     """Look at everything a server needs; exit 1 if something is ill."""
     settings = load_settings(config, data_dir=data_dir, database_url=database_url)
-    from eunoe_server.administration import examine  # noqa: PLC0415 - as above
+    from eunoe_server.examination import examine  # noqa: PLC0415 - as above
 
     async def look() -> bool:
         is_well = not unknown_variables()
