@@ -39,6 +39,8 @@ from tests.reliability.postgres import outside_postgres
 
 NAMESPACE = "kills"
 CALL_SECONDS = 5.0
+#: A chat that is hit again and again waits for a lease each time.
+WRITE_PATIENCE_SECONDS = 10 * PATIENCE_SECONDS
 #: What a client sends its request again for.
 NOT_ANSWERED = {
     grpc.StatusCode.UNAVAILABLE,
@@ -113,7 +115,7 @@ class Writer:
             self.written.append(write)
 
     def _until_answered(self, write: Write) -> Ids:
-        ends_at = time.monotonic() + PATIENCE_SECONDS
+        ends_at = time.monotonic() + WRITE_PATIENCE_SECONDS
         while True:
             try:
                 with self._channel() as channel:
