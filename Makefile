@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install serve test differential reliability rehearse-image release audit lint format gen proto-lint types clean
+.PHONY: help install serve test differential reliability bench rehearse-image release audit lint format gen proto-lint types clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ release: .venv/.installed-dev ## build wheels, sdists, protos, SBOM and checksum
 audit: .venv/.installed-dev ## ask the advisory service about the pinned packages; says so if it cannot
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[audit]'
 	$(BIN)/python -m deploy.audit $(ARGS)
+
+bench: .venv/.installed-dev ## measure everything beside its peers; prints the table
+	$(BIN)/python -m benchmarks $(ARGS)
 
 lint: .venv/.installed-dev proto-lint types ## check format, style, types, protos
 	$(BIN)/ruff format --check .

@@ -127,7 +127,7 @@ class Mem0:
         for start in range(0, len(asks), 10_000):
             self._say({"do": "fill", "asks": asks[start : start + 10_000]})
 
-    def do(self, what: str, asks: Sequence[tuple[str, str]], batch: int = 100) -> Any:
+    def do(self, what: str, asks: Sequence[tuple[str, str]], batch: int) -> Any:
         """Milliseconds and results of a call for each (user, text)."""
         return self._say({"do": what, "asks": asks, "batch": batch})
 

@@ -49,6 +49,8 @@ class Plan:
     memories: tuple[int, ...]
     #: Calls of each kind in a round, beside that peer.
     memory_calls: int
+    #: Texts of one batch there.
+    memory_batch: int
     #: What search is measured over.
     search: search.Sizes
     #: Times that servers are started.
@@ -72,6 +74,7 @@ FULL = Plan(
     crowd_seconds=60,
     memories=(10_000,),
     memory_calls=200,
+    memory_batch=100,
     search=search.FULL,
     starts=5,
     fresh_clone=True,
@@ -89,6 +92,7 @@ QUICK = Plan(
     crowd_seconds=0.8,
     memories=(60,),
     memory_calls=5,
+    memory_batch=4,
     search=search.QUICK,
     starts=2,
     fresh_clone=False,

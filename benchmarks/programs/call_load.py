@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import enum
+import itertools
 import json
 import sys
 import time
@@ -17,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 import grpc.aio
 
@@ -48,6 +50,8 @@ class Call(enum.StrEnum):
     BATCH = "batch"
     #: Fifty, the newest first.
     LIST = "list"
+    #: A memory of the text, then searches until one finds it; gives back how many.
+    FIND_CREATED = "find_created"
     #: A dialogue with `batch` messages of the text.
     DIALOGUE = "dialogue"
 
@@ -112,6 +116,7 @@ class Caller:
             Call.CREATE: self._create,
             Call.BATCH: self._batch,
             Call.LIST: self._list,
+            Call.FIND_CREATED: self._find_created,
             Call.DIALOGUE: self._dialogue,
         }
         self._call = calls[order.call]
@@ -147,6 +152,19 @@ class Caller:
         request = memory_pb2.CreateMemoryRequest(namespace=namespace, value_json=json.dumps(text))
         await self._memories.CreateMemory(request, metadata=self._metadata)
         return 1
+
+    async def _find_created(self, namespace: str, text: str) -> int:
+        text = f"{text} {uuid4().hex}"
+        new = memory_pb2.CreateMemoryRequest(namespace=namespace, value_json=json.dumps(text))
+        created = await self._memories.CreateMemory(new, metadata=self._metadata)
+        request = search_pb2.SearchRequest(
+            query=text, object="memory", namespace=namespace, limit=10
+        )
+        for searches in itertools.count(1):
+            answer = await self._search.Search(request, metadata=self._metadata)
+            if any(each.memory.id == created.memory.id for each in answer.results):
+                return searches
+        raise AssertionError("unreachable")
 
     async def _batch(self, namespace: str, text: str) -> int:
         request = memory_pb2.BatchCreateMemoriesRequest(namespace=namespace)

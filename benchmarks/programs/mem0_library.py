@@ -7,6 +7,7 @@ call and how many things each gave back. No model is asked: `infer=False` stores
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -105,8 +106,24 @@ def calls_of(memory: Memory, order: dict[str, Any]) -> list[Callable[[], int]]:
         found = memory.search(text, filters={"user_id": user}, top_k=10, threshold=0.0)
         return len(found["results"])
 
-    call = {"create": create, "batch": batch, "list": listed, "search": search}[order["do"]]
-    return [partial(call, user, text) for user, text in asks]
+    def find_created(user: str, text: str) -> int:
+        text = f"{text} {uuid.uuid4().hex}"
+        said = [{"role": "user", "content": text}]
+        (created,) = memory.add(said, user_id=user, infer=False)["results"]
+        for searches in itertools.count(1):
+            found = memory.search(text, filters={"user_id": user}, top_k=10, threshold=0.0)
+            if any(each["id"] == created["id"] for each in found["results"]):
+                return searches
+        raise AssertionError("unreachable")
+
+    kinds = {
+        "list": listed,
+        "search": search,
+        "create": create,
+        "find_created": find_created,
+        "batch": batch,
+    }
+    return [partial(kinds[order["do"]], user, text) for user, text in asks]
 
 
 def main() -> None:

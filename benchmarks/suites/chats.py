@@ -70,6 +70,7 @@ def throughput(stage: Stage) -> Outcome:
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(stage.remembering())
         sides = dict(_sides(stage, server))
+        stage.say("LiteLLM, which the first run installs")
         try:
             url = stack.enter_context(litellm_proxy(stage.upstream))
         except Missing as missing:

@@ -41,10 +41,9 @@ def searches(stage: Stage) -> Outcome:
             note=_results(measured.small[last]),
         ),
     ]
+    title = f"A search in a namespace of {each:,} texts"
     curves = (
-        _curve(
-            "texts", f"A search in a namespace of {each:,} texts", "texts in all", measured.small
-        ),
+        _curve("texts", title, f"texts in all; one namespace for {each:,}", measured.small),
         _curve("namespace-texts", "A search in one namespace", "texts in it", measured.single),
     )
     return Outcome(tuple(rows), curves)
