@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eunoe_server.domain.dialogue_state import MAX_STATE_BYTES, checked_state, patched_state
+from eunoe_server.domain.dialogue_state import checked_state, patched_state
+from eunoe_server.domain.limit_table import MAX_STATE_BYTES
 from eunoe_server.errors import InvalidInput
 
 # RFC 7396, appendix A, the cases whose target and patch are both objects.

@@ -13,10 +13,8 @@ import unicodedata
 import zlib
 from dataclasses import dataclass
 
+from eunoe_server.domain.limit_table import MAX_NAMESPACE_BYTES
 from eunoe_server.errors import ConflictingParameters, InvalidParameter, NotPermitted
-
-#: A namespace is a name people choose (a user id, say); its bytes are compared exactly.
-MAX_NAMESPACE_BYTES = 256
 
 KEY_PREFIX = "eu"
 _MINTED = re.compile(rf"{KEY_PREFIX}_[0-9a-f]{{16}}_[0-9a-f]{{56}}")
@@ -71,7 +69,10 @@ class Caller:
 
 
 def check_namespace(name: str) -> None:
-    """Raises InvalidParameter unless `name` has at most 256 bytes and no control characters."""
+    """A name is what people choose (a user id, say); its bytes are compared exactly.
+
+    Raises InvalidParameter unless `name` has at most 256 bytes and no control characters.
+    """
     if len(name.encode("utf-8", "surrogatepass")) > MAX_NAMESPACE_BYTES:
         raise InvalidParameter.of("namespace", f"must be at most {MAX_NAMESPACE_BYTES} bytes")
     if name in (".", ".."):

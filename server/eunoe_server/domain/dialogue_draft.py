@@ -10,9 +10,8 @@ from typing import Self
 from eunoe_server.domain.dialogue import NewDialogue
 from eunoe_server.domain.dialogue_state import NO_STATE, checked_state
 from eunoe_server.domain.filterable import filterable
+from eunoe_server.domain.limit_table import MAX_LABEL_CHARACTERS
 from eunoe_server.domain.limits import checked_id, checked_metadata, checked_tags, checked_text
-
-MAX_LABEL_CHARACTERS = 256
 
 
 @dataclass(frozen=True, slots=True)

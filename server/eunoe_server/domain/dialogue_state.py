@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from eunoe_server.domain.json_document import Parsed, parse
 from eunoe_server.domain.json_text import text_of
+from eunoe_server.domain.limit_table import MAX_STATE_BYTES
 from eunoe_server.errors import InvalidInput
 
-MAX_STATE_BYTES = 1024 * 1024
 NO_STATE = "{}"
 
 

@@ -16,11 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
+from eunoe_server.domain.limit_table import MAX_DEPTH, MAX_NUMBER_CHARACTERS
 from eunoe_server.domain.turn import storable_text
 from eunoe_server.errors import InvalidInput
-
-MAX_DEPTH = 128
-MAX_NUMBER_CHARACTERS = 1_000
 
 # A key of an object is repeated in every line below it.
 _MAX_KEY_CHARACTERS = 128

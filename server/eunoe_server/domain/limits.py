@@ -10,12 +10,13 @@ import re
 from collections.abc import Sequence
 
 from eunoe_server.domain.json_document import parse
+from eunoe_server.domain.limit_table import (
+    MAX_ID_CHARACTERS,
+    MAX_METADATA_BYTES,
+    MAX_TAG_CHARACTERS,
+    MAX_TAGS,
+)
 from eunoe_server.errors import InvalidInput
-
-MAX_ID_CHARACTERS = 256
-MAX_TAGS = 64
-MAX_TAG_CHARACTERS = 128
-MAX_METADATA_BYTES = 16 * 1024
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from eunoe_server.domain.limit_table import MAX_PAGE_SIZE
 from eunoe_server.errors import InvalidParameter
 
 DEFAULT_PAGE_SIZE = 50
-MAX_PAGE_SIZE = 200
 
 Row = TypeVar("Row")
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from eunoe_server.domain.json_document import parse, readable_text
+from eunoe_server.domain.limit_table import (
+    MAX_DESCRIPTION_CHARACTERS,
+    MAX_LABEL_CHARACTERS,
+    MAX_VALUE_BYTES,
+)
 from eunoe_server.domain.limits import checked_id, checked_metadata, checked_tags, checked_text
 from eunoe_server.domain.memory import Memory, NewMemory
 from eunoe_server.errors import InvalidInput, MissingParameter
 
-MAX_VALUE_BYTES = 1024 * 1024
-MAX_LABEL_CHARACTERS = 256
-MAX_DESCRIPTION_CHARACTERS = 4_096
 #: A value may be a document of a megabyte; its words beyond these are kept and not searched.
 #: Postgres takes no more than a megabyte of words and their places.
 MAX_READABLE_CHARACTERS = 100_000

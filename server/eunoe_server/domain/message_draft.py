@@ -15,12 +15,12 @@ from eunoe_server.domain.alignment import CHAIN_START, extend_chain
 from eunoe_server.domain.dialogue import NewMessage
 from eunoe_server.domain.json_document import Parsed, parse, readable_text
 from eunoe_server.domain.json_text import members
+from eunoe_server.domain.limit_table import MAX_CONTENT_BYTES
 from eunoe_server.domain.limits import checked_id, checked_metadata, checked_tags
 from eunoe_server.domain.message_body import OWN_MEMBERS, write_body
 from eunoe_server.domain.turn import INSTRUCTION_ROLES, Turn, read_turn
 from eunoe_server.errors import InvalidInput, MissingParameter
 
-MAX_CONTENT_BYTES = 8 * 1024 * 1024
 #: Of a document that is no text, as much is searched as of a memory's value.
 MAX_READABLE_CHARACTERS = 100_000
 

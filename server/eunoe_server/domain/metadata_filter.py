@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from eunoe_server.domain.filterable import MAX_EXPONENT, can_be_compared
 from eunoe_server.domain.json_document import Number, Parsed
 from eunoe_server.domain.json_text import text_of
+from eunoe_server.domain.limit_table import MAX_FILTER_FIELDS
 from eunoe_server.domain.search_filter import parse_filter, refuse
 from eunoe_server.domain.turn import storable_text
-
-MAX_FIELDS = 32
 
 # A field's values: those of an array one by one. A name is a variable too, which jsonpath's own
 # way to a member (`$.name`) cannot take.
@@ -56,8 +55,8 @@ def read_metadata(document: str) -> MetadataFilter | None:
         return None
     if not isinstance(asked, dict):
         refuse("metadata", "must be an object from field names to what they must be")
-    if len(asked) > MAX_FIELDS:
-        refuse("metadata", f"must name at most {MAX_FIELDS} fields")
+    if len(asked) > MAX_FILTER_FIELDS:
+        refuse("metadata", f"must name at most {MAX_FILTER_FIELDS} fields")
     conditions = []
     values: dict[str, Parsed] = {}
     for number, (field, wanted) in enumerate(asked.items()):

@@ -12,10 +12,9 @@ from datetime import datetime
 from typing import NoReturn
 
 from eunoe_server.domain.json_document import Parsed, parse
+from eunoe_server.domain.limit_table import MAX_FILTER_BYTES
 from eunoe_server.domain.time_phrase import EVER, TimeSpan, read_time
 from eunoe_server.errors import InvalidInput, InvalidParameter
-
-MAX_FILTER_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from eunoe_server.domain.limit_table import MAX_QUERY_CHARACTERS, MAX_RESULTS
 from eunoe_server.domain.listing import is_newest_first
 from eunoe_server.domain.memory import ALL_MEMORIES, MemoryFilter
 from eunoe_server.domain.metadata_filter import MetadataFilter, read_metadata
@@ -19,9 +20,7 @@ from eunoe_server.domain.search_filter import (
 )
 from eunoe_server.domain.time_phrase import read_zone
 
-MAX_QUERY_CHARACTERS = 32_768
 DEFAULT_LIMIT = 10
-MAX_LIMIT = 200
 
 
 class Found(enum.StrEnum):
@@ -111,7 +110,7 @@ class SearchDraft:
             query=self.query,
             object=_one_of(Found, self.object, "object"),
             # AIP-158: too many is lowered, not refused.
-            limit=min(self.limit or DEFAULT_LIMIT, MAX_LIMIT),
+            limit=min(self.limit or DEFAULT_LIMIT, MAX_RESULTS),
             order_by=_one_of(OrderBy, self.order_by or OrderBy.RELEVANCE, "orderBy"),
             is_descending=is_newest_first(self.order),
             mode=_one_of(Mode, self.mode or Mode.HYBRID, "mode"),

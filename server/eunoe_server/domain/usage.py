@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from eunoe_server.domain.limit_table import MAX_PERIOD_DAYS
 from eunoe_server.errors import InvalidParameter
 
-#: The longest period that can be asked for.
-MAX_PERIOD_DAYS = 366
 _DEFAULT_PERIOD = timedelta(days=30)
 
 

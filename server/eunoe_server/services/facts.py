@@ -30,6 +30,7 @@ from eunoe_server.domain.fact_memory import (
 from eunoe_server.domain.filterable import filterable
 from eunoe_server.domain.idempotency import current_repeat
 from eunoe_server.domain.learning import Lesson, Outcome, learn
+from eunoe_server.domain.limit_table import MAX_MESSAGES
 from eunoe_server.domain.limits import checked_metadata, checked_tags
 from eunoe_server.domain.memory import Memory
 from eunoe_server.domain.memory_draft import search_text
@@ -50,7 +51,6 @@ from eunoe_server.telemetry import Metrics
 
 log = structlog.get_logger()
 
-MAX_MESSAGES = 1_000
 
 #: Who may say something that matters to a fact; instructions and tool traffic may not.
 HEARD_ROLES = frozenset({"user", "assistant"})

@@ -17,6 +17,7 @@ from eunoe_server.domain.audit import AuditKind, digest_of
 from eunoe_server.domain.caller import Caller
 from eunoe_server.domain.filterable import filterable
 from eunoe_server.domain.idempotency import current_repeat, new_id
+from eunoe_server.domain.limit_table import MAX_MEMORIES
 from eunoe_server.domain.limits import can_be_id, checked_tags
 from eunoe_server.domain.listing import Listing, TokenPage
 from eunoe_server.domain.memory import Memory, MemoryFilter, NewMemory
@@ -43,7 +44,6 @@ from eunoe_server.stores.database import Database, Transaction, nothing_more
 
 log = structlog.get_logger()
 
-MAX_BATCH = 1_000
 
 # Measured: reading JSON takes up to 0.5 us a character. Above this, other calls must not wait.
 _INLINE_CHARACTERS = 16_384
@@ -88,8 +88,8 @@ class Memories:
     ) -> Sequence[Memory]:
         """Keeps all of them, in order, or none. Raises InvalidInput, DuplicateId."""
         name = caller.namespace_for(namespace)
-        if len(drafts) > MAX_BATCH:
-            raise InvalidInput.of("memories", f"must be at most {MAX_BATCH:,}")
+        if len(drafts) > MAX_MEMORIES:
+            raise InvalidInput.of("memories", f"must be at most {MAX_MEMORIES:,}")
         paths = [f"memories[{index}]." for index in range(len(drafts))]
         prepared = await self._prepared(drafts, paths)
         ids = [each.new.id for each in prepared]
@@ -176,9 +176,7 @@ class Memories:
 
         async def work(tx: Transaction) -> None:
             await delete_memory(tx, memory_id)
-            await record(
-                tx, AuditKind.MEMORY_DELETED, caller.key_id, subject=digest_of(memory_id)
-            )
+            await record(tx, AuditKind.MEMORY_DELETED, caller.key_id, subject=digest_of(memory_id))
 
         tenant = Tenant(caller.project_id, memory.namespace_key)
         await self._database.run(tenant, work, again=nothing_more)

@@ -17,6 +17,7 @@ from eunoe_server.domain.caller import Caller
 from eunoe_server.domain.dialogue import Dialogue, Message, MessageFilter, NewMessage
 from eunoe_server.domain.filterable import filterable
 from eunoe_server.domain.idempotency import current_repeat, new_id
+from eunoe_server.domain.limit_table import MAX_MESSAGES
 from eunoe_server.domain.limits import can_be_id, checked_tags
 from eunoe_server.domain.listing import Listing, TokenPage
 from eunoe_server.domain.message_draft import MessageDraft, chained
@@ -39,8 +40,6 @@ from eunoe_server.services.threads import read_apart
 from eunoe_server.services.usage import count
 from eunoe_server.services.withdrawal import forget
 from eunoe_server.stores.database import Database, Transaction, nothing_more
-
-MAX_MESSAGES = 1_000
 
 
 @dataclass(frozen=True, slots=True)

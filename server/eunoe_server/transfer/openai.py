@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from eunoe.v1 import dialogue_pb2
-from eunoe_server.domain.dialogue_draft import MAX_LABEL_CHARACTERS
 from eunoe_server.domain.json_document import Number, Parsed
 from eunoe_server.domain.json_text import object_of, string_of, text_of
+from eunoe_server.domain.limit_table import MAX_LABEL_CHARACTERS
 from eunoe_server.domain.message_body import OWN_MEMBERS
 from eunoe_server.domain.turn import ROLES, storable_text
 from eunoe_server.errors import InvalidInput

@@ -9,7 +9,8 @@ from eunoe.v1 import dialogue_pb2, dialogue_pb2_grpc
 from eunoe_server.domain.commit import MAX_COMMIT_AFTER_SECONDS
 from eunoe_server.domain.created_filter import created_range
 from eunoe_server.domain.dialogue import DialogueFilter, Message, MessageFilter
-from eunoe_server.domain.listing import MAX_PAGE_SIZE, is_newest_first, page_limit
+from eunoe_server.domain.limit_table import MAX_PAGE_SIZE
+from eunoe_server.domain.listing import is_newest_first, page_limit
 from eunoe_server.errors import InvalidParameter
 from eunoe_server.services.dialogue_states import DialogueStates
 from eunoe_server.services.dialogues import Dialogues

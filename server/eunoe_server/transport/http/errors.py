@@ -233,8 +233,8 @@ def _by_reason(
 
 
 def _by_code(code: StatusCode) -> Failure:
-    # gRPC itself refuses what is too large, and drops calls in a flood (`transport/grpc/server.py`);
-    # a call that we cancel is never answered.
+    # gRPC itself refuses what is too large, and drops calls in a flood (`grpc/server.py`); a call
+    # that we cancel is never answered.
     if code is StatusCode.RESOURCE_EXHAUSTED:
         return failure_of(RequestTooLarge())
     if code is StatusCode.CANCELLED:

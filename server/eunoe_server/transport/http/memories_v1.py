@@ -20,6 +20,7 @@ from eunoe_server.transport.http import codec
 from eunoe_server.transport.http.calls import (
     answered,
     metadata_of,
+    read_apart,
     read_body,
     until_client_leaves,
 )
@@ -27,7 +28,7 @@ from eunoe_server.transport.http.queries import agreed, query_of
 from eunoe_server.transport.http.routing import Route, Wiring
 from eunoe_server.transport.http.transcode import idempotency_key
 
-_PATH = "/api/v1/memories"
+PATH = "/api/v1/memories"
 _JSON = {"content-type": "application/json"}
 
 #: The server says in its trailing metadata whose key it was (`owner_id` in this dialect).
@@ -43,7 +44,7 @@ _FILTERS = {
     "min_confidence": "minConfidence",
 }
 _DEFAULT_LIMIT = "20"
-_MAX_LIMIT = 100
+MAX_LIMIT = 100
 
 
 class Memories:
@@ -57,7 +58,7 @@ class Memories:
         """Facts out of messages."""
         metadata = metadata_of(request)
         body = await read_body(request, self._max_body_bytes)
-        call = _extraction(body)
+        call = await read_apart(len(body), lambda: _extraction(body))
         call.request_id = idempotency_key(request)
         answer, owner, told = await until_client_leaves(
             request.receive, _owned(self._stub.ExtractMemories(call, metadata=metadata))
@@ -125,8 +126,8 @@ def _listing(request: Request) -> memory_pb2.ListMemoriesRequest:
     query.setdefault("limit", [_DEFAULT_LIMIT])
     call = memory_pb2.ListMemoriesRequest(facts_only=True)
     codec.read_query({_FILTERS[name]: values for name, values in query.items()}, call)
-    if not 1 <= call.page_size <= _MAX_LIMIT:
-        raise InvalidParameter.of("limit", f"Must be 1 to {_MAX_LIMIT}.")
+    if not 1 <= call.page_size <= MAX_LIMIT:
+        raise InvalidParameter.of("limit", f"Must be 1 to {MAX_LIMIT}.")
     if user not in {None, "all"}:
         call.namespace = "" if user == "self" else str(user)
     return call
@@ -158,6 +159,6 @@ def _reply(body: dict[str, Any], told: dict[str, str]) -> Response:
 def routes() -> list[Route]:
     """Both routes."""
     return [
-        Route("POST", _PATH, "MemoryService.ExtractMemories", lambda each: Memories(each).extract),
-        Route("GET", _PATH, "MemoryService.ListMemories", lambda each: Memories(each).list),
+        Route("POST", PATH, "MemoryService.ExtractMemories", lambda each: Memories(each).extract),
+        Route("GET", PATH, "MemoryService.ListMemories", lambda each: Memories(each).list),
     ]

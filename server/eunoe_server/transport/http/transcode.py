@@ -38,6 +38,7 @@ from eunoe_server.transport.http import codec
 from eunoe_server.transport.http.calls import (
     answered,
     metadata_of,
+    read_apart,
     read_body,
     until_client_leaves,
 )
@@ -130,7 +131,7 @@ def _check_bodies(method: MethodDescriptor, binding: http_pb2.HttpRule) -> None:
 
 #: Where one bare message may stand for a list of one (contract, CreateMessages), and the field of
 #: the answer that it then is answered with.
-_BARE = {"eunoe.v1.DialogueService.CreateMessages": ("messages", "messages")}
+BARE = {"eunoe.v1.DialogueService.CreateMessages": ("messages", "messages")}
 
 
 class Transcoder:
@@ -140,7 +141,7 @@ class Transcoder:
         self._rule = rule
         self._max_body_bytes = wiring.max_body_bytes
         self._request_class = codec.message_class(rule.rpc.input_type)
-        self._bare = _BARE.get(rule.rpc.full_name)
+        self._bare = BARE.get(rule.rpc.full_name)
         self._fields = rule.rpc.input_type.fields_by_name
         self._mask = _mask_field(rule.rpc.input_type)
         self._call = wiring.channel.unary_unary(
@@ -157,7 +158,7 @@ class Transcoder:
         if self._bare:
             body, is_bare = self._wrapped(body, self._bare[0])
         try:
-            message = self._read(request, body)
+            message = await read_apart(len(body), partial(self._read, request, body))
             answer, told = await until_client_leaves(
                 request.receive, answered(self._call(message, metadata=metadata))
             )

@@ -9,9 +9,9 @@ Two kinds of calls, each with a gate, because they use up different things:
   searched. What they do with the database goes through `steps`, and they leave that before they
   wait for the model (`services/chat.py`); here it only says when a chat has no chance.
 
-Health and reflection pass by all of them. `Shedding` stands first of all: while a gate refuses, a call
-is answered before it is decoded, checked for a key or logged; that is what makes a refusal cheap
-enough to give thousands of them a second. It tells a stranger nothing but that the server is busy.
+Health and reflection pass by all of them. `Shedding` stands first of all: while a gate refuses, a
+call is answered before it is decoded, checked for a key or logged, which makes a refusal as cheap
+as gRPC allows. It tells a stranger nothing but that the server is busy.
 `Admission` stands behind the limits of the key, and lets in or has wait.
 """
 
