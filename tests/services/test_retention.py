@@ -38,8 +38,9 @@ DAY = 86_400
 class Shelf:
     """Namespaces of one project, with things in them that grow old."""
 
-    def __init__(self, database: Database, project_id: int, dsn: str) -> None:
-        embedder = WordLlamaEmbedder()
+    def __init__(
+        self, database: Database, project_id: int, dsn: str, embedder: WordLlamaEmbedder
+    ) -> None:
         self.database = database
         self.dsn = dsn
         self.caller = Caller("key", project_id, frozenset(Scope))
@@ -107,9 +108,14 @@ class Shelf:
         return page.items
 
 
+@pytest.fixture(scope="module")
+def embedder() -> WordLlamaEmbedder:
+    return WordLlamaEmbedder()
+
+
 @pytest.fixture
-async def shelf(database: Database, tenant: Tenant, dsn: str) -> Shelf:
-    return Shelf(database, tenant.project_id, dsn)
+def shelf(database: Database, tenant: Tenant, dsn: str, embedder: WordLlamaEmbedder) -> Shelf:
+    return Shelf(database, tenant.project_id, dsn, embedder)
 
 
 async def test_what_is_older_than_the_namespace_keeps_goes_without_a_trace(shelf: Shelf) -> None:

@@ -22,8 +22,8 @@ from eunoe_server.telemetry import Metrics
 class Learner:
     """Somebody who says where they live, and takes facts back."""
 
-    def __init__(self, database: Database, tenant: Tenant) -> None:
-        embedder, namespaces = WordLlamaEmbedder(), Namespaces(database)
+    def __init__(self, database: Database, tenant: Tenant, embedder: WordLlamaEmbedder) -> None:
+        namespaces = Namespaces(database)
         self._database = database
         self._tenant = tenant
         self._caller = Caller("key", tenant.project_id, frozenset(Scope))
@@ -54,9 +54,14 @@ class Learner:
             return list((await tx.memories.list_page(wanted, 50)).items)
 
 
+@pytest.fixture(scope="module")
+def embedder() -> WordLlamaEmbedder:
+    return WordLlamaEmbedder()
+
+
 @pytest.fixture
-async def learner(database: Database, tenant: Tenant) -> Learner:
-    learner = Learner(database, tenant)
+async def learner(database: Database, tenant: Tenant, embedder: WordLlamaEmbedder) -> Learner:
+    learner = Learner(database, tenant, embedder)
     for city in ("Paris", "Berlin", "Rome"):
         await learner.says(f"I live in {city}.")
         (held,) = await learner.holds()

@@ -1,0 +1,87 @@
+"""Erasing a namespace: all at once or in steps, with the keys that would keep its name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from eunoe_server.domain.caller import Caller, Scope
+from eunoe_server.domain.memory import NewMemory
+from eunoe_server.domain.tenant import Tenant
+from eunoe_server.errors import NamespaceNotFound
+from eunoe_server.services import namespaces as module
+from eunoe_server.services.audit import AuditTrail
+from eunoe_server.services.keys import Keys
+from eunoe_server.services.namespaces import Namespaces
+from eunoe_server.stores.database import Database, Transaction
+from tests.fixtures.database import NewTenant
+
+
+def administrator(tenant: Tenant) -> Caller:
+    return Caller("key", tenant.project_id, frozenset(Scope))
+
+
+async def remember(database: Database, tenant: Tenant, count: int) -> None:
+    async def work(tx: Transaction) -> None:
+        for number in range(count):
+            await tx.memories.insert(
+                NewMemory(id=f"{tenant.namespace_key}-{number}", value='"tea"', text="tea")
+            )
+
+    await database.run(tenant, work)
+
+
+@pytest.mark.parametrize("at_once", [5, 1_000])
+async def test_a_namespace_goes_whole_and_its_neighbour_stays(
+    database: Database,
+    tenant: Tenant,
+    new_tenant: NewTenant,
+    monkeypatch: pytest.MonkeyPatch,
+    at_once: int,
+) -> None:
+    monkeypatch.setattr(module, "ERASED_AT_ONCE", at_once)
+    neighbour = await new_tenant("bob")
+    for each in (tenant, neighbour):
+        await remember(database, each, 12)
+    counts = await Namespaces(database).erase(administrator(tenant), "alice", dry_run=False)
+    assert (counts["memories"], counts["resource_ids"]) == (12, 12)
+    assert await Namespaces(database).find(tenant.project_id, "alice") is None
+    async with database.transaction(neighbour) as tx:
+        assert (await tx.namespaces.census())["memories"] == 12
+    page = await AuditTrail(database).list_page(
+        tenant.project_id, subject_id="", limit=10, token=""
+    )
+    assert [(each.kind, each.key_id) for each in page.items] == [("namespace_erased", "key")]
+    assert page.items[0].counts == counts
+    assert page.items[0].namespace is None
+
+
+async def test_keys_that_work_no_more_go_with_their_namespace_and_others_stay(
+    database: Database, tenant: Tenant
+) -> None:
+    keys, namespaces = Keys(database), Namespaces(database)
+    project_id = tenant.project_id
+    kept = {
+        (await keys.create(project_id, name="works", namespace="alice")).key.id,
+        (await keys.create(project_id, name="free")).key.id,
+    }
+    for namespace in ("alice", "bob"):
+        key = (await keys.create(project_id, name="ended", namespace=namespace)).key
+        await keys.revoke(project_id, key.id)
+        if namespace == "bob":
+            kept.add(key.id)
+    caller = administrator(tenant)
+    assert (await namespaces.erase(caller, "alice", dry_run=True))["api_keys"] == 1
+    assert (await namespaces.erase(caller, "alice", dry_run=False))["api_keys"] == 1
+    assert {key.id for key in (await keys.list_page(project_id, limit=10)).items} == kept
+
+
+async def test_a_bound_administrator_erases_no_other_namespace(
+    database: Database, tenant: Tenant
+) -> None:
+    free = administrator(tenant)
+    for bound in (replace(free, namespace="bob"), replace(free, namespace_prefix="team-")):
+        with pytest.raises(NamespaceNotFound):
+            await Namespaces(database).erase(bound, "alice", dry_run=False)
+    assert await Namespaces(database).find(tenant.project_id, "alice") == tenant
