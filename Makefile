@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: help install serve test differential reliability bench rehearse-image release audit lint format gen proto-lint types clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/.installed ## install the server, for running it
 serve: install ## serve in the foreground with the embedded Postgres
