@@ -52,6 +52,12 @@ class Outcome:
         wrong = sum(report.wrong.values())
         return (len(report.answered) + len(report.refused) + wrong) / self.seconds
 
+    @property
+    def dropped(self) -> int:
+        """Calls that the server's gRPC library took from its own line (`_MAX_PENDING_CALLS`)."""
+        wrong = self.report.wrong
+        return sum(count for what, count in wrong.items() if what.startswith("CANCELLED"))
+
     def answered_ms(self, share: float) -> float:
         return percentile([took for _, took in self.report.answered], share)
 
@@ -145,9 +151,14 @@ class Run:
                 + " ms",
             ),
             (
-                f"{subject}: answers without reason, or refused without a delay",
+                f"{subject}: dropped by the gRPC library, without a reason",
                 "0",
-                str(sum(over.report.wrong.values())),
+                str(over.dropped),
+            ),
+            (
+                f"{subject}: any other failure",
+                "0",
+                str(sum(over.report.wrong.values()) - over.dropped),
             ),
             (
                 f"{subject}: normal again after",
