@@ -68,6 +68,7 @@ def counts(server: ServerProcess) -> Any:
         return json.load(answer)
 
 
+@pytest.mark.timeout(300)  # two servers and two commands, on a machine that may be busy
 def test_a_restored_backup_holds_and_finds_the_same(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     with serving() as server:

@@ -33,7 +33,7 @@ async def look(conninfo: str) -> Condition:
                 "select name, setting from pg_settings where name = any(%s)",
                 [[*DURABILITY, "server_version", "max_connections"]],
             )
-            settings = dict(await cursor.fetchall())
+            settings: dict[str, str] = dict(await cursor.fetchall())
             cursor = await connection.execute(
                 "select extversion from pg_extension where extname = 'vector'"
             )
