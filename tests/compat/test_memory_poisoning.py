@@ -123,15 +123,14 @@ def test_a_poisoned_text_stays_inside_the_notes(
     assert len(notes.split("\n")) >= 4  # at least one was recalled
 
 
-@pytest.mark.parametrize("role", ["system", "developer"])
-def test_the_notes_have_the_role_that_is_configured(behind: Upstream, role: str) -> None:
+def test_the_notes_have_the_role_that_is_configured(behind: Upstream) -> None:
     settings = {
         "EUNOE_UPSTREAM_BASE_URL": behind.base_url,
-        "EUNOE_RECALL__ROLE": role,
+        "EUNOE_RECALL__ROLE": "developer",
     }
     with serving(settings) as server:
         post(server, "/memory?namespace=a", {"value": TOPIC + POISONS["an order"][0]})
-        notes_in(ask(server, behind, "a"), role)
+        notes_in(ask(server, behind, "a"), "developer")
 
 
 def test_what_one_user_says_never_reaches_another(
