@@ -252,7 +252,10 @@ class ServerSettings(BaseModel):
     drain_delay_seconds: float = Field(
         0.0, ge=0, description="Pause between turning not-ready and refusing new calls."
     )
-    reflection: bool = Field(True, description="Serve gRPC reflection.")
+    reflection: bool = Field(
+        True,
+        description="Describe the API to whoever asks: gRPC reflection, /openapi.json, /docs.",
+    )
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="`auto`: console on a terminal, JSON otherwise."
     )

@@ -21,7 +21,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp
 
 from eunoe_server.errors import EunoeError
-from eunoe_server.transport.http import health, memories_v1, openai, transcode
+from eunoe_server.transport.http import health, memories_v1, openai, reference, transcode
 from eunoe_server.transport.http.calls import ClientLeft
 from eunoe_server.transport.http.dialects import dialect_of, is_openai_endpoint
 from eunoe_server.transport.http.errors import Failure, Refused, failure_of, respond
@@ -44,6 +44,7 @@ def build_app(
     *,
     max_body_bytes: int = 16 * 1024 * 1024,
     keep_alive: KeepAlive = _KEEP_ALIVE,
+    describes_itself: bool = True,
     are_refusing: Callable[[str], bool] = lambda method: False,  # noqa: ARG005 - as the call is
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     new_request_id: Callable[[], str] = lambda: f"req_{uuid_utils.uuid7().hex}",
@@ -55,7 +56,7 @@ def build_app(
     """
     wiring = Wiring(channel, max_body_bytes, keep_alive)
     by_path: dict[str, dict[str, Endpoint]] = {}
-    for route in _all_routes():
+    for route in [*_all_routes(), *(reference.routes() if describes_itself else ())]:
         by_path.setdefault(route.path, {})[route.method] = route.endpoint(wiring)
     answers = _Answers(clock)
     app = Starlette(

@@ -1,0 +1,59 @@
+"""Bytes that are no request: refused as such, where grpc.aio would tell of our parser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf import message
+
+from eunoe_server.errors import InvalidInput
+from eunoe_server.transport.grpc.interceptors.chain import OPEN_SERVICES, Call, Interceptor
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """What stands in the place of a request that could not be decoded."""
+
+
+class Decoding(Interceptor):
+    """Everything behind it has a message; what stands before it does not look at the request."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The wrapped handler, with a decoder that does not fail."""
+        handler = await super().intercept_service(continuation, handler_call_details)
+        if handler is None or handler_call_details.method.startswith(OPEN_SERVICES):
+            return handler
+        decode: Callable[[bytes], Any] | None = handler.request_deserializer
+        assert decode is not None  # noqa: S101 - generated code always gives one
+
+        def decoded(data: bytes) -> Any:
+            try:
+                return decode(data)
+            except message.DecodeError:
+                return _Unreadable()
+
+        wrapped: Any = handler
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(
+                wrapped.unary_stream, decoded, wrapped.response_serializer
+            )
+        return grpc.unary_unary_rpc_method_handler(
+            wrapped.unary_unary, decoded, wrapped.response_serializer
+        )
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Raises InvalidInput."""
+        if isinstance(call.request, _Unreadable):
+            raise InvalidInput("The request is not what this method takes: it cannot be decoded.")
+        yield
