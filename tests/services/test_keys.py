@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,17 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
+from eunoe_server.domain.api_key import ApiKey
 from eunoe_server.domain.caller import Scope
 from eunoe_server.domain.tenant import Tenant
-from eunoe_server.errors import ApiKeyNotFound, InvalidInput, NotAuthenticated, NotPermitted
-from eunoe_server.services.keys import FRESH_SECONDS, Authenticator, Keys
+from eunoe_server.errors import (
+    ApiKeyNotFound,
+    InvalidInput,
+    NotAuthenticated,
+    NotPermitted,
+    Overloaded,
+)
+from eunoe_server.services.keys import FRESH_SECONDS, LOOK_UPS, Authenticator, Keys
 from eunoe_server.stores.database import Database
 
 
@@ -216,3 +224,28 @@ async def test_no_table_holds_anything_that_opens(
     for secret in secrets:
         assert not any(secret in row for row in rows)
         assert not any(secret[:-8] in row for row in rows)
+
+
+async def test_strangers_never_take_more_than_their_share_of_the_database(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = most = 0
+    find_key = database.find_key
+
+    async def watched(key_id: str) -> ApiKey | None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            return await find_key(key_id)
+        finally:
+            running -= 1
+
+    monkeypatch.setattr(database, "find_key", watched)
+    authenticator = Authenticator(database)
+    outcomes = await asyncio.gather(
+        *(authenticator.authenticate(f"a stranger's key {n}") for n in range(40)),
+        return_exceptions=True,
+    )
+    assert {type(outcome) for outcome in outcomes} <= {NotAuthenticated, Overloaded}
+    assert most == LOOK_UPS

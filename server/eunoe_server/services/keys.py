@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from eunoe_server.admission import Gate
 from eunoe_server.domain.api_key import ApiKey, NewApiKey
 from eunoe_server.domain.audit import AuditKind
 from eunoe_server.domain.caller import (
@@ -47,6 +48,9 @@ from eunoe_server.stores.database import Database, Transaction
 FRESH_SECONDS = 5.0
 #: How long an accepted key still counts when the database cannot be asked.
 STALE_SECONDS = 600.0
+#: Keys looked up at a time: strangers with keys of their own making must not take all of the
+#: database's connections, and a known key needs none.
+LOOK_UPS = 2
 #: Keys remembered at most; the least recently used goes first.
 MAX_REMEMBERED = 10_000
 #: No key of ours is longer, and hashing a longer one would be work for strangers.
@@ -85,6 +89,7 @@ class Authenticator:
         self._database = database
         self._monotonic_seconds = monotonic_seconds
         self._remembered: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+        self._look_ups = Gate(LOOK_UPS, burst_seconds=1.0, standing_seconds=0.1)
 
     async def authenticate(self, token: str) -> Caller:
         """Who this token stands for. Raises NotAuthenticated, StorageUnavailable, Overloaded."""
@@ -101,7 +106,8 @@ class Authenticator:
         if remembered and age < FRESH_SECONDS:
             return remembered[0]
         try:
-            caller = await self._look_up(token, digest)
+            async with self._look_ups.entered():
+                caller = await self._look_up(token, digest)
         except NotAuthenticated:
             self._remembered.pop(digest, None)
             raise
