@@ -41,8 +41,10 @@ class Outcome:
     #: Kind of call -> how long each took that began while the network was silent.
     took: dict[str, list[float]] = field(default_factory=dict)
     heard: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    healed_at: float = float("inf")
+    #: Chats that ended while the network was silent, or did not end well.
     chats: int = 0
-    #: Chats that were answered and said that memory was left out.
+    #: Of those, the ones that were answered and said that memory was left out.
     degraded_chats: int = 0
     improper: list[Said] = field(default_factory=list)
     not_serving_after: float = float("inf")
@@ -94,8 +96,8 @@ async def run(seconds: float, seed: int) -> Outcome:
                     for name, call in calls.items()
                 ]
                 await asyncio.sleep(EVERY_SECONDS)
+            healed = outcome.healed_at = time.monotonic()
             network.set(Pass())
-            healed = time.monotonic()
             outcome.not_serving_after = await health - silent_since
             outcome.serving_after_healing = await _moment(server, is_serving=True) - healed
             await _until_done(lambda: calls["create over gRPC"](time.monotonic_ns()))
@@ -166,8 +168,10 @@ async def _time(outcome: Outcome, name: str, call: Awaitable[Said]) -> None:
     outcome.took.setdefault(name, []).append(time.monotonic() - began)
     outcome.heard[name, said.status, said.reason] += 1
     if "chat" in name:
-        outcome.chats += 1
-        outcome.degraded_chats += said.reason == "OK" and bool(said.degraded)
+        # One that was still waiting when all was well again had nothing to leave out.
+        is_late = time.monotonic() > outcome.healed_at
+        outcome.chats += not is_late or said.reason != "OK"
+        outcome.degraded_chats += not is_late and said.reason == "OK" and bool(said.degraded)
     elif not said.is_from_server or said.is_improper:
         outcome.improper.append(said)
 
