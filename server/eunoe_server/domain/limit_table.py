@@ -30,6 +30,8 @@ MAX_FILTER_BYTES = 16 * 1024
 MAX_FILTER_FIELDS = 32
 MAX_RESULTS = 200
 MAX_PAGE_SIZE = 200
+#: With ids and times a page stays below the 4 MiB that a gRPC client takes by default.
+MAX_PAGE_BYTES = 2 * 1024 * 1024
 MAX_PERIOD_DAYS = 366
 
 
@@ -64,5 +66,6 @@ LIMITS = (
     Limit("Metadata fields of a filter", MAX_FILTER_FIELDS, "items", "INVALID_PARAMETER"),
     Limit("Results of a search", MAX_RESULTS, "items", ""),
     Limit("Items of a page", MAX_PAGE_SIZE, "items", ""),
+    Limit("What the items of a page hold, unless it is one", MAX_PAGE_BYTES, "bytes", ""),
     Limit("A period of usage", MAX_PERIOD_DAYS, "days", "INVALID_PARAMETER"),
 )

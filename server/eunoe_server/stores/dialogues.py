@@ -108,7 +108,7 @@ class Dialogues(Store):
         newest_first: bool = True,
     ) -> Page[Dialogue]:
         """Dialogues in order of creation."""
-        return await self._page(
+        return await self._sized_page(
             _SQL["list_page"],
             _dialogue,
             lambda dialogue: Place(dialogue.created_at, dialogue.dialogue_key),

@@ -96,7 +96,7 @@ class Memories(Store):
         newest_first: bool = True,
     ) -> Page[Memory]:
         """Memories in order of creation."""
-        return await self._page(
+        return await self._sized_page(
             _SQL["list_page"],
             _memory,
             lambda memory: Place(memory.created_at, memory.memory_key),

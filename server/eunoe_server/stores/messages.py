@@ -138,7 +138,7 @@ class Messages(Store):
         newest_first: bool = True,
     ) -> Page[Message]:
         """Messages in the order of the conversation, or from its end."""
-        return await self._page(
+        return await self._sized_page(
             _SQL["list_page"],
             _message,
             lambda message: Place(message.created_at, message.position),

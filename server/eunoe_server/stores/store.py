@@ -10,6 +10,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import kwargs_row
 from psycopg.sql import SQL, Composed, Literal
 
+from eunoe_server.domain.limit_table import MAX_PAGE_BYTES
 from eunoe_server.domain.page import Page, Place
 from eunoe_server.domain.tenant import Tenant
 
@@ -93,19 +94,64 @@ class Store:
         newest_first: bool,
         **values: object,
     ) -> Page[Row]:
-        """At most `limit` rows behind `after`. The block asks for one more than that.
+        """At most `limit` rows behind `after`. The block asks for one more than that."""
+        rows = await self._listed(
+            query, make, limit=limit, after=after, newest_first=newest_first, **values
+        )
+        has_more = len(rows) > limit
+        rows = rows[:limit]
+        return Page(items=rows, next=place_of(rows[-1]) if has_more else None)
+
+    async def _sized_page(
+        self,
+        query: LiteralString,
+        make: Callable[..., Row],
+        place_of: Callable[[Row], Place],
+        *,
+        limit: int,
+        after: Place | None,
+        newest_first: bool,
+        **values: object,
+    ) -> Page[Row]:
+        """The same of rows that may be long: the block stops at `max_bytes`.
+
+        It says of each row whether another follows.
+        """
+
+        def make_both(*, is_followed: bool, **columns: Any) -> tuple[Row, bool]:
+            return make(**columns), is_followed
+
+        found = await self._listed(
+            query,
+            make_both,
+            limit=limit,
+            max_bytes=MAX_PAGE_BYTES,
+            after=after,
+            newest_first=newest_first,
+            **values,
+        )
+        rows = [row for row, _ in found]
+        has_more = found[-1][1] if found else False
+        return Page(items=rows, next=place_of(rows[-1]) if has_more else None)
+
+    async def _listed(
+        self,
+        query: LiteralString,
+        make: Callable[..., Row],
+        *,
+        after: Place | None,
+        newest_first: bool,
+        **values: object,
+    ) -> Sequence[Row]:
+        """The rows of a page's block.
 
         Never prepared: a plan for all filters at once would fit none of them.
         """
         block: Composed = SQL(query).format(**NEWEST_FIRST if newest_first else OLDEST_FIRST)
         values |= {
-            "limit": limit,
             "after_at": after.created_at if after else None,
             "after_key": after.key if after else None,
         }
         async with self._connection.cursor(row_factory=kwargs_row(make)) as cursor:
             await cursor.execute(block, self._scoped(values), prepare=False)
-            rows = await cursor.fetchall()
-        has_more = len(rows) > limit
-        rows = rows[:limit]
-        return Page(items=rows, next=place_of(rows[-1]) if has_more else None)
+            return await cursor.fetchall()

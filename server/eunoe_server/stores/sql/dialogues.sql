@@ -166,26 +166,46 @@ order by tip.position - m.position, d.last_message_at desc, m.dialogue_key desc,
 limit %(limit)s;
 
 -- list_page --
--- Without the states: a page of them may be 200 MB.
+-- Without the states: a page of them may be 200 MB. No longer than a page may be, as in
+-- `messages.sql`.
+with page as (
+    select
+        d.namespace_key, d.dialogue_key, n.name as namespace, d.id, d.session_id, d.session_used_at,
+        d.is_session_open, d.label, d.thread_of, d.status, d.tags, d.metadata, '{{}}' as state,
+        d.state_version, d.created_at, d.modified_at, d.ended_at, d.last_message_at, d.next_position,
+        d.total_messages
+    from dialogues as d
+    inner join namespaces as n on d.namespace_key = n.namespace_key
+    where
+        d.project_id = %(project_id)s
+        and (%(namespace_key)s::bigint is null or d.namespace_key = %(namespace_key)s)
+        and (%(thread_of)s::text is null or d.thread_of = %(thread_of)s)
+        and (%(created_from)s::timestamptz is null or d.created_at >= %(created_from)s)
+        and (%(created_before)s::timestamptz is null or d.created_at < %(created_before)s)
+        and (
+            %(after_at)s::timestamptz is null
+            or (d.created_at, d.dialogue_key) {follows} (%(after_at)s, %(after_key)s::bigint)
+        )
+    order by d.created_at {direction}, d.dialogue_key {direction}
+    limit %(limit)s::integer + 1
+),
+
+measured as (
+    select
+        page.*, row_number() over in_order as number, count(*) over () as found,
+        sum(octet_length(metadata) + octet_length(array_to_string(tags, ''))) over in_order as bytes
+    from page
+    window in_order as (order by created_at {direction}, dialogue_key {direction})
+)
+
 select
-    d.namespace_key, d.dialogue_key, n.name as namespace, d.id, d.session_id, d.session_used_at,
-    d.is_session_open, d.label, d.thread_of, d.status, d.tags, d.metadata, '{{}}' as state,
-    d.state_version, d.created_at, d.modified_at, d.ended_at, d.last_message_at, d.next_position,
-    d.total_messages
-from dialogues as d
-inner join namespaces as n on d.namespace_key = n.namespace_key
-where
-    d.project_id = %(project_id)s
-    and (%(namespace_key)s::bigint is null or d.namespace_key = %(namespace_key)s)
-    and (%(thread_of)s::text is null or d.thread_of = %(thread_of)s)
-    and (%(created_from)s::timestamptz is null or d.created_at >= %(created_from)s)
-    and (%(created_before)s::timestamptz is null or d.created_at < %(created_before)s)
-    and (
-        %(after_at)s::timestamptz is null
-        or (d.created_at, d.dialogue_key) {follows} (%(after_at)s, %(after_key)s::bigint)
-    )
-order by d.created_at {direction}, d.dialogue_key {direction}
-limit %(limit)s::integer + 1;
+    namespace_key, dialogue_key, namespace, id, session_id, session_used_at, is_session_open, label,
+    thread_of, status, tags, metadata, state, state_version, created_at, modified_at, ended_at,
+    last_message_at, next_position, total_messages,
+    number < found as is_followed
+from measured
+where number <= %(limit)s and (number = 1 or bytes <= %(max_bytes)s)
+order by created_at {direction}, dialogue_key {direction};
 
 -- count_threads --
 select thread_of, count(*) as threads

@@ -82,39 +82,63 @@ where
     and m.id = any(%(ids)s::text []);
 
 -- list_page --
+-- No longer than a page may be, as in `messages.sql`.
+with page as (
+    select
+        m.namespace_key, m.memory_key, n.name as namespace, m.id, m.value, m.text, m.label,
+        m.description, m.tags, m.metadata, m.created_at, m.modified_at, m.fact_type, m.confidence,
+        m.subject, m.slot, m.slot_value, m.is_negated, m.extractor, m.valid_from, m.last_said_at,
+        m.valid_to, m.superseded_by, m.superseded_at, m.observations, m.source_dialogue_id, m.source_message_id,
+        m.source_role, m.source_start, m.source_end
+    from memories as m
+    inner join namespaces as n on m.namespace_key = n.namespace_key
+    where
+        m.project_id = %(project_id)s
+        and (%(namespace_key)s::bigint is null or m.namespace_key = %(namespace_key)s)
+        and (%(created_from)s::timestamptz is null or m.created_at >= %(created_from)s)
+        and (%(created_before)s::timestamptz is null or m.created_at < %(created_before)s)
+        and (%(is_fact)s::boolean is null or (m.fact_type is not null) = %(is_fact)s)
+        and (%(fact_type)s::text is null or m.fact_type = %(fact_type)s)
+        and (%(min_confidence)s::double precision is null or m.confidence >= %(min_confidence)s)
+        and (
+            %(include_superseded)s
+            or case
+                -- What held in the world at that moment, as far as is known now.
+                when %(as_of)s::timestamptz is not null
+                    then
+                        coalesce(m.valid_from, m.created_at) <= %(as_of)s
+                        and (m.valid_to is null or m.valid_to > %(as_of)s)
+                else m.superseded_at is null and (m.valid_to is null or m.valid_to > now())
+            end
+        )
+        and (
+            %(after_at)s::timestamptz is null
+            or (m.created_at, m.memory_key) {follows} (%(after_at)s, %(after_key)s::bigint)
+        )
+    order by m.created_at {direction}, m.memory_key {direction}
+    limit %(limit)s::integer + 1
+),
+
+measured as (
+    select
+        page.*, row_number() over in_order as number, count(*) over () as found,
+        sum(
+            octet_length(value) + octet_length(metadata) + octet_length(array_to_string(tags, ''))
+            + coalesce(octet_length(description), 0)
+        ) over in_order as bytes
+    from page
+    window in_order as (order by created_at {direction}, memory_key {direction})
+)
+
 select
-    m.namespace_key, m.memory_key, n.name as namespace, m.id, m.value, m.text, m.label,
-    m.description, m.tags, m.metadata, m.created_at, m.modified_at, m.fact_type, m.confidence,
-    m.subject, m.slot, m.slot_value, m.is_negated, m.extractor, m.valid_from, m.last_said_at,
-    m.valid_to, m.superseded_by, m.superseded_at, m.observations, m.source_dialogue_id, m.source_message_id,
-    m.source_role, m.source_start, m.source_end
-from memories as m
-inner join namespaces as n on m.namespace_key = n.namespace_key
-where
-    m.project_id = %(project_id)s
-    and (%(namespace_key)s::bigint is null or m.namespace_key = %(namespace_key)s)
-    and (%(created_from)s::timestamptz is null or m.created_at >= %(created_from)s)
-    and (%(created_before)s::timestamptz is null or m.created_at < %(created_before)s)
-    and (%(is_fact)s::boolean is null or (m.fact_type is not null) = %(is_fact)s)
-    and (%(fact_type)s::text is null or m.fact_type = %(fact_type)s)
-    and (%(min_confidence)s::double precision is null or m.confidence >= %(min_confidence)s)
-    and (
-        %(include_superseded)s
-        or case
-            -- What held in the world at that moment, as far as is known now.
-            when %(as_of)s::timestamptz is not null
-                then
-                    coalesce(m.valid_from, m.created_at) <= %(as_of)s
-                    and (m.valid_to is null or m.valid_to > %(as_of)s)
-            else m.superseded_at is null and (m.valid_to is null or m.valid_to > now())
-        end
-    )
-    and (
-        %(after_at)s::timestamptz is null
-        or (m.created_at, m.memory_key) {follows} (%(after_at)s, %(after_key)s::bigint)
-    )
-order by m.created_at {direction}, m.memory_key {direction}
-limit %(limit)s::integer + 1;
+    namespace_key, memory_key, namespace, id, value, text, label, description, tags, metadata,
+    created_at, modified_at, fact_type, confidence, subject, slot, slot_value, is_negated, extractor,
+    valid_from, last_said_at, valid_to, superseded_by, superseded_at, observations,
+    source_dialogue_id, source_message_id, source_role, source_start, source_end,
+    number < found as is_followed
+from measured
+where number <= %(limit)s and (number = 1 or bytes <= %(max_bytes)s)
+order by created_at {direction}, memory_key {direction};
 
 -- retag --
 update memories

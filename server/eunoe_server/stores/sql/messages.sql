@@ -157,21 +157,43 @@ where
     and dialogue_key = %(dialogue_key)s and id = %(id)s;
 
 -- list_page --
--- In the order of the conversation: dates may be the caller's own.
+-- In the order of the conversation: dates may be the caller's own. What is long is measured without
+-- being read, and what would make the page too large is left to the next.
+with page as (
+    select
+        message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
+        tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
+        superseded_at, committed_at
+    from messages
+    where
+        namespace_key = %(namespace_key)s and project_id = %(project_id)s
+        and dialogue_key = %(dialogue_key)s
+        and (%(include_superseded)s or superseded_at is null)
+        and (%(created_from)s::timestamptz is null or created_at >= %(created_from)s)
+        and (%(created_before)s::timestamptz is null or created_at < %(created_before)s)
+        and (%(after_at)s::timestamptz is null or position {follows} %(after_key)s::bigint)
+    order by position {direction}
+    limit %(limit)s::integer + 1
+),
+
+measured as (
+    select
+        page.*, row_number() over in_order as number, count(*) over () as found,
+        sum(
+            octet_length(body) + octet_length(metadata) + octet_length(array_to_string(tags, ''))
+        ) over in_order as bytes
+    from page
+    window in_order as (order by position {direction})
+)
+
 select
     message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
     tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
-    superseded_at, committed_at
-from messages
-where
-    namespace_key = %(namespace_key)s and project_id = %(project_id)s
-    and dialogue_key = %(dialogue_key)s
-    and (%(include_superseded)s or superseded_at is null)
-    and (%(created_from)s::timestamptz is null or created_at >= %(created_from)s)
-    and (%(created_before)s::timestamptz is null or created_at < %(created_before)s)
-    and (%(after_at)s::timestamptz is null or position {follows} %(after_key)s::bigint)
-order by position {direction}
-limit %(limit)s::integer + 1;
+    superseded_at, committed_at,
+    number < found as is_followed
+from measured
+where number <= %(limit)s and (number = 1 or bytes <= %(max_bytes)s)
+order by position {direction};
 
 -- retag --
 update messages

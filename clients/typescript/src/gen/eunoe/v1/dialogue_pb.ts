@@ -163,7 +163,8 @@ export type GetDialogueRequest = Message$1<"eunoe.v1.GetDialogueRequest"> & {
   namespace?: string | undefined;
 
   /**
-   * How many of its latest messages to return. Absent: 50; 0: none; more than 200 is lowered.
+   * How many of its latest messages to return. Absent: 50; 0: none; more than 200 is lowered. As
+   * few as fit on one page of ListMessages when they are long.
    *
    * @generated from field: optional int32 message_limit = 3;
    */

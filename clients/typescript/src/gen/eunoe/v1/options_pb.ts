@@ -20,9 +20,11 @@
 // JSON object of up to 16 KiB; `null` counts as not given. More fails with INVALID_INPUT.
 //
 // Lists. `page_size` 0 means 50; more than 200 is lowered to 200; a negative one fails with
-// INVALID_PARAMETER. A page token is opaque, belongs to the filters and the order of the call that
-// gave it (the page size may change) and to the project; any other fails with INVALID_PARAMETER.
-// `order` is `asc` or `desc`; empty is `desc`. No token in the answer means the last page.
+// INVALID_PARAMETER. A page ends early when its memories, messages or dialogues would hold more
+// than 2 MiB; one that is longer is a page by itself. A page token is opaque, belongs to the
+// filters and the order of the call that gave it (the page size may change) and to the project; any
+// other fails with INVALID_PARAMETER. `order` is `asc` or `desc`; empty is `desc`. No token in the
+// answer means the last page.
 //
 // Repeats. `request_id` is an idempotency key of up to 255 printable ASCII characters, known for 24
 // hours (over HTTP: the header `Idempotency-Key`). It belongs to the API key and to the method. A
