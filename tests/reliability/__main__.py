@@ -50,7 +50,6 @@ RUNS = (
     Run("erasure", "canaries in an erased namespace"),
     Run("fuzz_http", "requests made from the OpenAPI document", {"requests": 2_000}),
     Run("fuzz_grpc", "random bytes at every gRPC method", {"calls": 2_000}),
-    Run("models", "memories and dialogues against a model", {"examples": 20}),
     Run(
         "rude_peers", "clients that read and send a byte at a time", {"drippers": 20, "seconds": 12}
     ),
