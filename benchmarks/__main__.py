@@ -11,6 +11,7 @@ the end and in the exit status; the others go on.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -78,6 +79,8 @@ def main() -> None:
     if options.write and not can_draw():
         parser.error("--write draws plots: pip install -c constraints.txt -e '.[bench]'")
 
+    # A run that is told to stop stops what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     with Stage(plan_of(options)) as stage:
         results, failed = run(stage, options.only or list(SUITES))
     if options.json == Path("-"):

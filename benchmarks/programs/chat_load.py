@@ -22,6 +22,8 @@ from benchmarks.processes import own_program, run_program
 
 #: Longest time for one answer.
 ANSWER_SECONDS = 60
+#: A caller that gets an error comes back as late as a busy server asks to.
+AFTER_ERROR_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class Caller:
             self.report.errors.append(f"{type(error).__name__}: {error}"[:500])
             self._connection.close()
             self._messages = []
+            time.sleep(AFTER_ERROR_SECONDS)
             return
         ended = time.perf_counter()
         self._messages.append({"role": "assistant", "content": answer})
