@@ -338,7 +338,7 @@ async def test_speakers_are_known_by_each_word_of_their_names(
         (["o'neill", "a\\", '"', "{x}", "%", "%(namespace_key)s", "'; --"], set()),
     ):
         assert set(await database.ask(tenant, speakers_named(tenant, words))) == found
-        async with database.transaction_after(tenant, speakers_named(tenant, words)) as (_, read):
+        async with database.searching(tenant, speakers_named(tenant, words)) as (_, read):
             assert set(read) == found
     other = await new_tenant("bob")
     assert await database.ask(other, speakers_named(other, ["ana"])) == []

@@ -40,14 +40,13 @@ async def asking(
 ) -> AsyncIterator[Asked]:
     """Reads `text` as a question; `embed` makes its vector with `embedder`, or none."""
     words = speaker_words(text)
-    if words and embedder.is_local:
-        names = speakers_named(tenant, words)
-        async with database.transaction_after(tenant, names) as (tx, speakers):
+    names = speakers_named(tenant, words) if words else None
+    if embedder.is_local:
+        async with database.searching(tenant, names) as (tx, speakers):
             question = read_question(text, asked_at, speakers)
             yield Asked(tx, question, await embed(question))
         return
-    speakers = await database.ask(tenant, speakers_named(tenant, words)) if words else []
-    question = read_question(text, asked_at, speakers)
+    question = read_question(text, asked_at, await database.ask(tenant, names) if names else ())
     vector = await embed(question)
-    async with database.transaction(tenant, plans_once=True) as tx:
+    async with database.searching(tenant) as (tx, _):
         yield Asked(tx, question, vector)

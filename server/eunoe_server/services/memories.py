@@ -41,6 +41,7 @@ from eunoe_server.services.namespaces import Namespaces
 from eunoe_server.services.usage import count
 from eunoe_server.services.withdrawal import delete_memory
 from eunoe_server.stores.database import Database, Transaction, nothing_more
+from eunoe_server.stores.memories import memory_of, namespace_of
 
 log = structlog.get_logger()
 
@@ -114,11 +115,15 @@ class Memories:
         tenant = await self._scope(caller, namespace)
         if tenant is None or not can_be_id(memory_id):
             raise MemoryNotFound
-        async with self._database.transaction(tenant) as tx:
-            memory = await tx.memories.get(memory_id)
-        if memory is None:
-            raise MemoryNotFound
-        return memory
+        home = tenant.namespace_key
+        if home is None:
+            # A look-up of its own: ids and memories may lie on different machines.
+            homes = await self._database.ask(tenant, namespace_of(tenant, memory_id))
+            home = homes[0] if homes else None
+        if home is not None:
+            for memory in await self._database.ask(tenant, memory_of(tenant, memory_id, home)):
+                return memory
+        raise MemoryNotFound
 
     async def list_page(
         self,

@@ -151,6 +151,8 @@ class Database:
         self._max_connections = max_connections
         self._jitter = jitter
         self._probe = Probe(conninfo)
+        #: Of searches that have found what they looked for.
+        self._endings: set[asyncio.Task[None]] = set()
         self._answered_at = 0.0
         self._pool = AsyncConnectionPool(
             conninfo,
@@ -181,6 +183,7 @@ class Database:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        await asyncio.gather(*self._endings, return_exceptions=True)
         await self._probe.close()
         await self._pool.close()
 
@@ -190,34 +193,34 @@ class Database:
         tenant: Tenant | None,
         *,
         statement_timeout_seconds: float | None = None,
-        plans_once: bool = False,
     ) -> AsyncIterator[Transaction]:
         """A transaction for reading; committed at its end, undone by any exception.
 
-        With `plans_once` a statement's plan is kept whatever its values are: for statements that
-        take longer to plan than to run, and have one good plan. When the caller is cancelled, so is
-        the statement. Raises StorageUnavailable, Overloaded.
+        When the caller is cancelled, so is the statement. Raises StorageUnavailable, Overloaded.
         """
         seconds = statement_timeout_seconds or self._statement_timeout_seconds
         beginning = _beginning(tenant, seconds)
-        if plans_once:
-            beginning += _PLANS_ONCE
         async with self._open(beginning, longest_seconds=seconds) as (connection, _):
             yield Transaction(connection, tenant)
 
     @asynccontextmanager
-    async def transaction_after(
-        self, tenant: Tenant, read: Read[T]
+    async def searching(
+        self, tenant: Tenant, first: Read[T] | None = None
     ) -> AsyncIterator[tuple[Transaction, Sequence[T]]]:
-        """As `transaction` with `plans_once`, and what `read` finds as it begins.
+        """A transaction for a search, and what `first` finds as it begins. It must not write.
 
-        One round trip for both: what a search looks up first is so small that a transaction of its
-        own would cost more than all look-ups.
+        Made for its round trips to be few: `first` shares one with the beginning, and nobody waits
+        for the end. The plan of a statement is kept whatever its values are, since those of a
+        search take longer to plan than to run, and have one good plan.
         """
         beginning = _beginning(tenant, self._statement_timeout_seconds) + _PLANS_ONCE
-        whole = beginning + b"; " + read.statement
-        async with self._open(whole, read.make) as (connection, cursor):
-            yield Transaction(connection, tenant), await read.rows(cursor)
+        if first is None:
+            async with self._open(beginning, is_waited_for=False) as (connection, _):
+                yield Transaction(connection, tenant), ()
+            return
+        whole = beginning + b"; " + first.statement
+        async with self._open(whole, first.make, is_waited_for=False) as (connection, cursor):
+            yield Transaction(connection, tenant), await first.rows(cursor)
 
     async def ask(self, tenant: Tenant | None, read: Read[T]) -> Sequence[T]:
         """What one statement reads, in a transaction of its own and in one round trip."""
@@ -298,19 +301,40 @@ class Database:
         make: Callable[..., Any] = dict,
         *,
         longest_seconds: float | None = None,
+        is_waited_for: bool = True,
     ) -> AsyncIterator[tuple[AsyncConnection[Any], AsyncCursor[Any]]]:
         with translated_errors(), marked_open(), client_span("transaction", _SPAN):
             connection, cursor, limit = await self._begin(
                 beginning, make, longest_seconds=longest_seconds
             )
+            ends_later = False
             try:
                 yield connection, cursor
-                await connection.execute("commit")
+                if is_waited_for:
+                    await connection.execute("commit")
+                else:
+                    ends_later = True
             except BaseException:
                 await shielded(_undo(connection))
                 raise
             finally:
-                await self._give_back(connection, limit)
+                if ends_later:
+                    self._end_later(connection, limit)
+                else:
+                    await self._give_back(connection, limit)
+
+    def _end_later(self, connection: AsyncConnection[Any], limit: TimeLimit) -> None:
+        ending = asyncio.create_task(self._end(connection, limit), name="end of a search")
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
+    async def _end(self, connection: AsyncConnection[Any], limit: TimeLimit) -> None:
+        try:
+            await connection.execute("commit")
+        except psycopg.Error:
+            await _undo(connection)
+        finally:
+            await self._give_back(connection, limit)
 
     async def _begin(
         self,

@@ -13,9 +13,10 @@ from typing import Any
 
 from eunoe_server.domain.memory import FactRecord, Memory, MemoryFilter, NewMemory
 from eunoe_server.domain.page import Page, Place
+from eunoe_server.domain.tenant import Tenant
 from eunoe_server.stores.facts import text_digest
 from eunoe_server.stores.queries import load_queries
-from eunoe_server.stores.store import Store
+from eunoe_server.stores.store import Read, Store, read
 
 _SQL = load_queries("memories")
 
@@ -139,6 +140,16 @@ class Memories(Store):
         if self._tenant is not None and self._tenant.namespace_key is not None:
             return self._tenant.namespace_key
         return await self._one(_SQL["namespace_of"], _namespace_key, id=memory_id)
+
+
+def memory_of(tenant: Tenant, memory_id: str, namespace_key: int) -> Read[Memory]:
+    """The memory of this id in a namespace of the tenant's project."""
+    return read(_SQL["get"], _memory, tenant, id=memory_id, in_namespace=namespace_key)
+
+
+def namespace_of(tenant: Tenant, memory_id: str) -> Read[int]:
+    """The key of the namespace that the memory of this id is in."""
+    return read(_SQL["namespace_of"], _namespace_key, tenant, id=memory_id)
 
 
 def _memory(
