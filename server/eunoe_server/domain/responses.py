@@ -17,7 +17,7 @@ import msgspec
 
 from eunoe_server.domain.answer import Answer
 from eunoe_server.domain.body_options import BodyOptions, take_options
-from eunoe_server.domain.json_fields import field_of, fields_of
+from eunoe_server.domain.json_fields import field_of, fields_of, loaded
 from eunoe_server.domain.response_answer import ResponseAssembler, read_response
 from eunoe_server.domain.response_items import as_items, as_messages
 from eunoe_server.domain.turn import Turn, read_turn
@@ -147,10 +147,7 @@ class ResponsesBody:
 def _decoded(items: Sequence[bytes]) -> list[dict[str, Any]]:
     found = []
     for index, raw in enumerate(items):
-        try:
-            item = json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            raise InvalidInput.of(f"input[{index}]", "is not valid JSON in UTF-8") from error
+        item = loaded(raw, f"input[{index}]")
         if not isinstance(item, dict):
             raise InvalidInput.of(f"input[{index}]", "must be an object")
         found.append(item)

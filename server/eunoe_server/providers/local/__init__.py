@@ -26,7 +26,13 @@ from eunoe_server.providers.local.answers import answer
 from eunoe_server.providers.local.embeddings import answer_embeddings
 from eunoe_server.providers.local.evidence import Utterance
 from eunoe_server.providers.local.responses import LocalResponse, ResponsesRequest
-from eunoe_server.providers.local.wire import JSON_HEADERS, bad_request, encode, is_count
+from eunoe_server.providers.local.wire import (
+    JSON_HEADERS,
+    bad_request,
+    encode,
+    is_count,
+    read_object,
+)
 
 MODEL_ID = "eunoe-local"
 
@@ -154,12 +160,7 @@ class _Request:
 
     @classmethod
     def parse(cls, body: bytes) -> _Request:
-        try:
-            asked = json.loads(body)
-        except (ValueError, RecursionError):
-            asked = None
-        if not isinstance(asked, dict):
-            raise bad_request("The request body must be a JSON object.", None)
+        asked = read_object(body)
         messages = asked.get("messages")
         if not isinstance(messages, list) or not messages:
             raise bad_request("messages must be a list of at least one message.", "messages")

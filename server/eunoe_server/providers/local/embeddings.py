@@ -8,12 +8,11 @@ token numbers back into words with.
 from __future__ import annotations
 
 import base64
-import json
 from typing import Any
 
 from eunoe_server.domain.tokens import estimate_tokens
 from eunoe_server.providers import Embedder
-from eunoe_server.providers.local.wire import bad_request, encode
+from eunoe_server.providers.local.wire import bad_request, encode, read_object
 
 _MOST_TEXTS = 2_048  # OpenAI's limit
 
@@ -38,12 +37,7 @@ async def answer_embeddings(raw: bytes, embedder: Embedder) -> bytes:
 
 
 def _read(raw: bytes, embedder: Embedder) -> tuple[list[str], str]:
-    try:
-        asked = json.loads(raw)
-    except (ValueError, RecursionError):
-        asked = None
-    if not isinstance(asked, dict):
-        raise bad_request("The request body must be a JSON object.", None)
+    asked = read_object(raw)
     texts = asked.get("input")
     texts = [texts] if isinstance(texts, str) else texts
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):

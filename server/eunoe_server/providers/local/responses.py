@@ -6,12 +6,12 @@ is still there when the request comes here is one that nobody knows.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from eunoe_server.domain.json_fields import loaded
 from eunoe_server.domain.responses import ResponsesBody
 from eunoe_server.domain.tokens import estimate_tokens
 from eunoe_server.providers.local.evidence import Utterance
@@ -48,7 +48,7 @@ class ResponsesRequest:
     def parse(cls, raw: bytes, model_id: str) -> ResponsesRequest:
         """Raises InvalidInput for what is no such request, a refusal for what is beyond rules."""
         body = ResponsesBody.parse(raw)
-        asked = {name: json.loads(bytes(value)) for name, value in body.fields.items()}
+        asked = {name: loaded(bytes(value), name) for name, value in body.fields.items()}
         if body.previous_response_id is not None:
             raise bad_request(
                 f"Previous response with id '{body.previous_response_id[:256]}' not found.",
@@ -64,8 +64,8 @@ class ResponsesRequest:
         max_tokens = asked.get("max_output_tokens")
         if max_tokens is not None and not is_count(max_tokens):
             raise bad_request("max_output_tokens must be 1 or more.", "max_output_tokens")
-        wanted = ((asked.get("text") or {}).get("format") or {}).get("type", "text")
-        if wanted != "text":
+        said = _object(asked.get("text"), "text")
+        if _object(said.get("format"), "text.format").get("type", "text") != "text":
             raise bad_request(
                 f"{model_id} answers by rules and cannot answer in a format. Set "
                 "EUNOE_UPSTREAM_BASE_URL to use a language model that can.",
@@ -78,6 +78,14 @@ class ResponsesRequest:
             max_tokens,
             {name: asked.get(name, default) for name, default in _REPEATED.items()},
         )
+
+
+def _object(value: object, path: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise bad_request(f"{path} must be an object.", path)
+    return value
 
 
 @dataclass(frozen=True, slots=True)

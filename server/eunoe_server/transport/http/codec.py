@@ -206,8 +206,8 @@ def _parse(body: bytes, shape: type[T]) -> T:
         raise _refusal(str(error)) from None
     except RecursionError:
         raise InvalidInput("The body is nested too deeply.") from None
-    except ValueError as error:  # what check_json let pass: a lone surrogate in a text
-        raise InvalidInput(f"The body is not valid JSON: {error}.") from None
+    except ValueError:  # what check_json let pass, and msgspec says odd things of
+        raise InvalidInput("A text in the body escapes half of a surrogate pair.") from None
 
 
 #: msgspec says what is wrong, then where: "Expected `str`, got `int` - at `$.tags[0]`".
@@ -226,6 +226,7 @@ def _refusal(complaint: str) -> InvalidRequest:
             f"Missing required {prefix}{missing['name']}",
             fields=[FieldViolation(prefix + missing["name"], "Required")],
         )
+    what = what.replace("Number out of range", "The number has too many digits")
     if not where:
         return InvalidInput(f"The body must be a JSON object. {what}.")
     return InvalidInput.of(where, f"{what}.")
