@@ -82,7 +82,17 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """JSON, since there is no path yet to tell a dialect; 431 when the head is too long."""
+        """JSON, since there is no path yet to tell a dialect; 431 when the head is too long.
+
+        When it is the body that is broken, somebody may be answering the request already: then
+        nobody hears it any more, or what was begun ends here.
+        """
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.close()
+            return
         is_too_long = len(self.conn.trailing_data[0]) > _MAX_HEAD_BYTES
         failure = (
             Failure(431, "REQUEST_TOO_LARGE", "The request's headers are too long.")
