@@ -115,9 +115,11 @@ def serve(
             )
         )
         return
-    from eunoe_server.app import serve_until  # noqa: PLC0415 - other commands start faster without
+    # Other commands start faster without these.
+    from eunoe_server.app import serve_until  # noqa: PLC0415
+    from eunoe_server.serving_loop import serve_in_loop  # noqa: PLC0415
 
-    asyncio.run(with_signals(lambda stop: serve_until(settings, stop, announce=_announce)))
+    serve_in_loop(lambda stop: serve_until(settings, stop, announce=_announce))
 
 
 @app.command()
@@ -131,8 +133,9 @@ def shim(
     """Serve only HTTP/JSON, in front of a gRPC server that runs elsewhere."""
     settings = load_settings(config, http_address=http_address)
     from eunoe_server.app import shim_until  # noqa: PLC0415 - as above
+    from eunoe_server.serving_loop import serve_in_loop  # noqa: PLC0415
 
-    asyncio.run(with_signals(lambda stop: shim_until(settings, target, stop, announce=_announce)))
+    serve_in_loop(lambda stop: shim_until(settings, target, stop, announce=_announce))
 
 
 def _announce(line: str) -> None:

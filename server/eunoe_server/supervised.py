@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import structlog
 
 from eunoe_server.errors import EunoeError
+from eunoe_server.serving_loop import serve_in_loop
 from eunoe_server.settings import Settings
-from eunoe_server.signals import with_signals
 from eunoe_server.telemetry import configure_logs
 
 READY = b"ready\n"
@@ -61,7 +61,7 @@ def main() -> None:
     settings = assignment.settings
     configure_logs(settings.server.log_format, settings.server.log_level)
     try:
-        asyncio.run(with_signals(lambda stop: serve(assignment, stop)))
+        serve_in_loop(lambda stop: serve(assignment, stop))
     except (EunoeError, OSError) as error:
         structlog.get_logger().error("cannot serve", why=str(error))
         sys.exit(1)

@@ -233,7 +233,7 @@ async def test_a_request_id_that_is_no_plain_word_is_replaced(shim: Shim, offere
         ("/memory/a/b", "UNKNOWN_ROUTE"),
         ("/v1/nowhere", "unknown_url"),
         ("/api/publicLLM/nowhere", "unknown_url"),
-        ("/openapi.json", "UNKNOWN_ROUTE"),
+        ("/openapi.yaml", "UNKNOWN_ROUTE"),
     ],
 )
 async def test_an_unknown_path_is_a_json_404_in_its_dialect(

@@ -1,7 +1,6 @@
 """What reads what others wrote refuses it with a reason or reads it, whatever it is (S8, S11).
 
-Bytes are made in three ways: at random, as JSON of the shape that is wanted with anything in its
-places, and as such JSON with bytes cut out, changed and put in.
+How the bytes are made says `fixtures/odd_json.py`.
 """
 
 from __future__ import annotations
@@ -34,75 +33,9 @@ from eunoe_server.errors import InvalidInput, InvalidParameter, InvalidRequest
 from eunoe_server.providers.sse import EventSplitter, EventTooLarge
 from eunoe_server.transport.http import codec, sse
 from eunoe_server.transport.http.transcode import rules
+from tests.fixtures.odd_json import mutated, shaped, texts
 
 NOW = datetime(2025, 6, 15, 12, 0, tzinfo=UTC)
-#: JSON, or nearly, that readers disagree about or choke on.
-ODD = (
-    "9" * 5_000,
-    "-" + "9" * 5_000 + ".5",
-    "1e999",
-    "-0.0",
-    "9007199254740993",
-    "NaN",
-    "-Infinity",
-    "[" * 600 + "]" * 600,
-    '{"a":' * 120 + "1" + "}" * 120,
-    '{"a":1,"a":2}',
-    '"\\ud800"',
-    '"\\udc00\\ud800"',
-    '"\\ud83d\\ude00"',
-    '"\\u0000"',
-    '"\\\\ud800"',
-    "\ufeff{}",
-    "true false",
-    "",
-    " ",
-)
-#: Words that the documents here are made of, so that their readers go beyond the first key.
-WORDS = (
-    "role", "content", "messages", "model", "stream", "input", "user", "assistant", "tool", "type",
-    "text", "tool_calls", "function", "arguments", "id", "name", "choices", "delta", "index",
-    "message", "output", "item", "response", "response.created", "response.completed", "usage",
-    "error", "audio", "refusal", "memory", "namespace", "metadata", "tags", "value", "created",
-    "$in", "$all", "$gt", "gte", "lt", "modified", "hasImage", "last week", "instructions",
-    "function_call", "function_call_output", "call_id", "reasoning", "limit", "items",
-    "response.output_item.done", "response.output_text.delta", "output_index", "state",
-)  # fmt: skip
-
-words = st.sampled_from(WORDS) | st.text(max_size=6)
-odd = st.sampled_from(ODD)
-texts = st.recursive(
-    odd
-    | st.none().map(json.dumps)
-    | st.booleans().map(json.dumps)
-    | st.integers(-(2**70), 2**70).map(json.dumps)
-    | st.floats().map(json.dumps)
-    | words.map(json.dumps),
-    lambda inner: (
-        st.lists(inner, max_size=4).map(lambda items: "[" + ",".join(items) + "]")
-        | st.dictionaries(words, inner, max_size=5).map(
-            lambda found: (
-                "{" + ",".join(f"{json.dumps(name)}:{item}" for name, item in found.items()) + "}"
-            )
-        )
-    ),
-    max_leaves=12,
-)
-
-
-def shaped(*names: str) -> st.SearchStrategy[str]:
-    """An object that has these members, with anything in them."""
-    return st.fixed_dictionaries(dict.fromkeys(names, texts)).map(object_of)
-
-
-@st.composite
-def mutated(draw: st.DrawFn, whole: st.SearchStrategy[str]) -> bytes:
-    """Bytes of a text, some of them wrong."""
-    found = draw(whole).encode("utf-8", "surrogatepass")
-    for _ in range(draw(st.integers(0, 2))):
-        at = draw(st.integers(0, len(found)))
-        found = found[:at] + draw(st.binary(max_size=3)) + found[at + draw(st.integers(0, 3)) :]
-    return found
 
 
 def refused(read: Callable[[], object]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from eunoe_server.domain.limit_table import MAX_PERIOD_DAYS
@@ -28,7 +28,22 @@ class Usage:
     extraction_completion_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+        # By name: `astuple` copies deeply, for every call.
+        return Usage(
+            calls=self.calls + other.calls,
+            chats=self.chats + other.chats,
+            searches=self.searches + other.searches,
+            writes=self.writes + other.writes,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            injected_tokens=self.injected_tokens + other.injected_tokens,
+            extraction_prompt_tokens=(
+                self.extraction_prompt_tokens + other.extraction_prompt_tokens
+            ),
+            extraction_completion_tokens=(
+                self.extraction_completion_tokens + other.extraction_completion_tokens
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from eunoe_server.domain.tenant import Holdings, Namespace, Tenant
 from eunoe_server.errors import InvalidInput, NamespaceNotFound
 from eunoe_server.services.audit import record
 from eunoe_server.stores.database import Database, Transaction, nothing_more
+from eunoe_server.stores.namespaces import namespace_named
 
 T = TypeVar("T")
 
@@ -182,15 +183,15 @@ class Namespaces:
         return Tenant(project_id, key)
 
     async def _look_up(self, project_id: int, name: str, *, create: bool) -> int | None:
-        async with self._database.transaction(Tenant(project_id)) as tx:
-            key = await tx.namespaces.resolve(name)
-        if key is not None or not create:
-            return key
+        project = Tenant(project_id)
+        found = await self._database.ask(project, namespace_named(project, name))
+        if found or not create:
+            return found[0].namespace_key if found else None
 
         async def work(tx: Transaction) -> int | None:
             return await tx.namespaces.resolve(name, create=True)
 
-        return await self._database.run(Tenant(project_id), work)
+        return await self._database.run(project, work)
 
 
 async def _held(tx: Transaction, namespace: Namespace | None) -> HeldNamespace:

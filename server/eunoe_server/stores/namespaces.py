@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from eunoe_server.domain.page import Page, Place
-from eunoe_server.domain.tenant import Holdings, Namespace
+from eunoe_server.domain.tenant import Holdings, Namespace, Tenant
 from eunoe_server.stores.queries import load_queries
-from eunoe_server.stores.store import Store
+from eunoe_server.stores.store import Read, Store, read
 
 _SQL = load_queries("namespaces")
 
@@ -80,6 +80,11 @@ class Namespaces(Store):
         await self._execute(_SQL["unqueue"])
         await self._execute(_SQL["forget_sessions"])
         return await self._execute(_SQL["erase"]) > 0
+
+
+def namespace_named(project: Tenant, name: str) -> Read[Namespace]:
+    """The namespace of this name in a project."""
+    return read(_SQL["get"], Namespace, project, name=name)
 
 
 def _holdings(

@@ -41,30 +41,28 @@ MAX_WHOLE_TEXTS = 5_000
 #: A part of a larger one that has more texts is split again.
 MAX_CELL_TEXTS = 1_500
 #: Of a large namespace: texts whose vectors are compared, in the cells nearest to the question.
-TEXTS_TO_READ = 2_000
+TEXTS_TO_READ = 1_500
 EVERYTHING = 2**31 - 1
 #: Texts that may hold the question's rare words together; the other words are looked up in pairs.
-TEXTS_WITH_WORDS = 1_500
+TEXTS_WITH_WORDS = 1_000
 #: How many of each go on to be ranked, with the turns around them. Of 100,000 texts these find 96 %
 #: of the ten results that reading everything finds.
-MOST_NEAR = 100
+MOST_NEAR = 60
 MOST_SPOKEN = 300
 
 #: One packed row, as the block `packed` writes it.
 _ROW = np.dtype(
     [
         ("entry_key", ">i8"),
-        ("is_message", "?"),
         ("object_key", ">i8"),
         ("dialogue_key", ">i8"),
         ("position", ">i4"),
-        ("similarity", ">f8"),
-        ("word_bits", ">i4"),
         ("word_count", ">i4"),
+        ("flags", ">i4"),
+        ("word_bits", ">i4"),
+        ("similarity", ">f8"),
         ("asking_share", ">f4"),
-        ("is_sought", "?"),
         ("created_at", ">f8"),
-        ("is_wanted", "?"),
     ]
 )
 
@@ -291,7 +289,7 @@ def _unpacked(packed: bytes, words: int, part: _Part | None = None) -> Candidate
         frequencies = np.array(part.frequencies)
     return Candidates(
         entry_keys=rows["entry_key"].astype(np.int64),
-        are_messages=rows["is_message"],
+        are_messages=(rows["flags"] & 1).astype(np.bool_),
         object_keys=rows["object_key"].astype(np.int64),
         dialogue_keys=rows["dialogue_key"].astype(np.int64),
         positions=rows["position"].astype(np.int64),
@@ -299,9 +297,9 @@ def _unpacked(packed: bytes, words: int, part: _Part | None = None) -> Candidate
         word_bits=bits,
         word_counts=rows["word_count"].astype(np.int64),
         asking_shares=rows["asking_share"].astype(np.float64),
-        are_sought=rows["is_sought"],
+        are_sought=(rows["flags"] & 2).astype(np.bool_),
         created_at=rows["created_at"].astype(np.float64),
-        are_wanted=rows["is_wanted"],
+        are_wanted=(rows["flags"] & 4).astype(np.bool_),
         texts=texts,
         word_frequencies=frequencies,
     )

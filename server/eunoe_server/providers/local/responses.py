@@ -73,10 +73,15 @@ class ResponsesRequest:
             )
         if not body.turns:
             raise bad_request("input must hold at least one message.", "input")
+        repeated = {name: asked.get(name, default) for name, default in _REPEATED.items()}
+        try:
+            encode(repeated)
+        except ValueError:  # 1e999
+            raise bad_request("A number in the request is too large.", None) from None
         return cls(
             tuple(Utterance(turn.role, turn.text, turn.name) for turn in body.turns),
             max_tokens,
-            {name: asked.get(name, default) for name, default in _REPEATED.items()},
+            repeated,
         )
 
 

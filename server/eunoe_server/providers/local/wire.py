@@ -12,8 +12,11 @@ JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json"}
 
 
 def encode(document: object) -> bytes:
-    """JSON in ASCII, so that a lone surrogate in what was said comes back as the escape it was."""
-    return json.dumps(document, separators=(",", ":")).encode("ascii")
+    """JSON in ASCII, so that a lone surrogate in what was said comes back as the escape it was.
+
+    Raises ValueError for a number that JSON does not have.
+    """
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def bad_request(message: str, param: str | None, code: str | None = None) -> UpstreamAnsweredError:
