@@ -54,15 +54,15 @@ def configure_logs(log_format: Literal["auto", "console", "json"], level: str) -
         if as_console
         else structlog.processors.JSONRenderer()
     )
+    last: list[structlog.typing.Processor] = [
+        *([] if as_console else [render_exception]),
+        renderer,
+    ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *([] if as_console else [render_exception]),
-                renderer,
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     root = logging.getLogger()
@@ -72,9 +72,10 @@ def configure_logs(log_format: Literal["auto", "console", "json"], level: str) -
     for chatty in ("uvicorn.access", "uvicorn.error", "httpx", "httpx2", "openai", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        # Not through `logging`: it costs more than all else that a line takes.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
 

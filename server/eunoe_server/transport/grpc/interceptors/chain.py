@@ -7,6 +7,7 @@ A context variable set there is seen by the handler and by no other call.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -41,7 +42,15 @@ class Call:
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
-    """Runs `around` about every handler."""
+    """Runs `around` about every handler.
+
+    A method's handler is always the same, so it is wrapped once: with a dozen interceptors the
+    wrapping would cost as much as what they do.
+    """
+
+    @functools.cached_property
+    def _wrapped(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+        return {}
 
     def around(self, call: Call) -> AbstractAsyncContextManager[None]:
         """What happens before and after the handler; an exception of the handler passes through."""
@@ -55,10 +64,17 @@ class Interceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Wraps the handler that the rest of the chain found."""
-        handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or method.startswith(OPEN_SERVICES):
-            return handler
+        if method in self._wrapped:
+            return self._wrapped[method]
+        handler = await continuation(handler_call_details)
+        if handler is not None and not method.startswith(OPEN_SERVICES):
+            handler = self._wrapped[method] = self._wrap(method, handler)
+        return handler
+
+    def _wrap(
+        self, method: str, handler: grpc.RpcMethodHandler[Any, Any]
+    ) -> grpc.RpcMethodHandler[Any, Any]:
         if handler.request_streaming:  # the contract has none; refuse rather than serve unguarded
             raise TypeError(f"{method}: client streaming is not supported")
         around = self.around

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ import grpc
 from google.protobuf import message
 
 from eunoe_server.errors import InvalidInput
-from eunoe_server.transport.grpc.interceptors.chain import OPEN_SERVICES, Call, Interceptor
+from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,10 @@ class _Unreadable:
 class Decoding(Interceptor):
     """Everything behind it has a message; what stands before it does not look at the request."""
 
-    async def intercept_service(
-        self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
-        ],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The wrapped handler, with a decoder that does not fail."""
-        handler = await super().intercept_service(continuation, handler_call_details)
-        if handler is None or handler_call_details.method.startswith(OPEN_SERVICES):
-            return handler
+    def _wrap(
+        self, method: str, handler: grpc.RpcMethodHandler[Any, Any]
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        handler = super()._wrap(method, handler)
         decode: Callable[[bytes], Any] | None = handler.request_deserializer
         assert decode is not None  # noqa: S101 - generated code always gives one
 
