@@ -121,13 +121,17 @@ with page as (
 
 measured as (
     select
-        page.*, row_number() over in_order as number, count(*) over () as found,
+        page.*, row_number() over in_order as number,
+        lead(true, 1, false) over in_order as is_followed,
         sum(
             octet_length(value) + octet_length(metadata) + octet_length(array_to_string(tags, ''))
             + coalesce(octet_length(description), 0)
         ) over in_order as bytes
     from page
-    window in_order as (order by created_at {direction}, memory_key {direction})
+    window in_order as (
+        order by created_at {direction}, memory_key {direction}
+        rows unbounded preceding
+    )
 )
 
 select
@@ -135,7 +139,7 @@ select
     created_at, modified_at, fact_type, confidence, subject, slot, slot_value, is_negated, extractor,
     valid_from, last_said_at, valid_to, superseded_by, superseded_at, observations,
     source_dialogue_id, source_message_id, source_role, source_start, source_end,
-    number < found as is_followed
+    is_followed
 from measured
 where number <= %(limit)s and (number = 1 or bytes <= %(max_bytes)s)
 order by created_at {direction}, memory_key {direction};

@@ -178,19 +178,20 @@ with page as (
 
 measured as (
     select
-        page.*, row_number() over in_order as number, count(*) over () as found,
+        page.*, row_number() over in_order as number,
+        lead(true, 1, false) over in_order as is_followed,
         sum(
             octet_length(body) + octet_length(metadata) + octet_length(array_to_string(tags, ''))
         ) over in_order as bytes
     from page
-    window in_order as (order by position {direction})
+    window in_order as (order by position {direction} rows unbounded preceding)
 )
 
 select
     message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
     tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
     superseded_at, committed_at,
-    number < found as is_followed
+    is_followed
 from measured
 where number <= %(limit)s and (number = 1 or bytes <= %(max_bytes)s)
 order by position {direction};
