@@ -164,6 +164,7 @@ class Conversations:
         self, tx: Transaction, tenant: Tenant | None, request: ChatRequest, turns: Sequence[Turn]
     ) -> Found:
         is_retry = request.retry_count > 0
+        alignment: Alignment | None = None
         if request.chat_id is not None:
             matched_by, dialogue = MatchedBy.CHAT_ID, await tx.dialogues.get(request.chat_id)
         elif request.session_id is not None:
@@ -174,18 +175,18 @@ class Conversations:
         else:
             matched_by = MatchedBy.HISTORY
             match = await self._find_by_history(tx, turns, is_retry=is_retry)
-            dialogue = match[0] if match else None
+            dialogue, alignment = match or (None, None)
         if dialogue is not None and dialogue.status is not DialogueStatus.ACTIVE:
             if matched_by is MatchedBy.CHAT_ID:
                 raise DialogueEnded
             dialogue = None
         if dialogue is None:
             return self.unknown(request, turns, tenant)
-        stored = as_stored_turns(await tx.messages.outline(dialogue.dialogue_key))
-        alignment = align(stored, turns, is_retry=is_retry)
         replay = Replay((), before=0)
-        if matched_by is MatchedBy.SESSION:
-            replay = plan_replay(stored, turns, alignment, self._replay_tokens)
+        if alignment is None:
+            stored, alignment = await self._align(tx, dialogue, turns, is_retry=is_retry)
+            if matched_by is MatchedBy.SESSION:
+                replay = plan_replay(stored, turns, alignment, self._replay_tokens)
         return Found(
             tenant,
             dialogue,
@@ -210,13 +211,16 @@ class Conversations:
                 _sighting(row) for row in await tx.dialogues.find_by_digests(keys.digests)
             ]
         last_used = {each.dialogue_key: each.last_used_at for each in sightings}
+        likely = shortlist(keys, sightings)
+        # Read before their turns: what is added between the two is then seen as added since.
+        dialogues = {each.dialogue_key: each for each in await tx.dialogues.get_many(likely)}
         candidates = [
             Candidate(key, as_stored_turns(await tx.messages.outline(key)), last_used[key])
-            for key in shortlist(keys, sightings)
+            for key in likely
+            if key in dialogues
         ]
         match = choose(turns, candidates, now=self._now(), is_retry=is_retry)
-        dialogue = await tx.dialogues.get_by_key(match.dialogue_key) if match else None
-        return (dialogue, match.alignment) if match and dialogue else None
+        return (dialogues[match.dialogue_key], match.alignment) if match else None
 
     async def _bodies(
         self, tx: Transaction, dialogue: Dialogue, positions: Sequence[int]
