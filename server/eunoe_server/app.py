@@ -346,7 +346,7 @@ def open_gates(settings: Settings, embedder: Embedder) -> Gates:
         calls=Gate(calls, burst_seconds=1.0, standing_seconds=0.02),
         chats=Gate(settings.limits.chats, burst_seconds=0.0, standing_seconds=0.0),
         # Who chats waits for seconds anyway.
-        steps=Gate(settings.limits.chat_steps, burst_seconds=4.0, standing_seconds=0.5),
+        steps=Gate(settings.limits.chat_steps, burst_seconds=4.0, standing_seconds=2.0),
     )
 
 
