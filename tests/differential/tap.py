@@ -57,15 +57,25 @@ class Tap(LoopThread):
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             relay = asyncio.ensure_future(self._relay(reader, writer))
             running.add(relay)
-            relay.add_done_callback(running.discard)
+
+            def let_go(relay: asyncio.Task[None]) -> None:
+                # Here and not in the relay: one that is cancelled at once never begins.
+                running.discard(relay)
+                writer.close()
+
+            relay.add_done_callback(let_go)
 
         server = await asyncio.start_server(accept, "127.0.0.1", 0)
         self._own_port = server.sockets[0].getsockname()[1]
         yield
         server.close()
-        for relay in running:
-            relay.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        # Whoever was accepted this very moment comes in within a turn of the loop or two, and what
+        # is closed takes as long to be gone.
+        for _ in range(5):
+            for relay in running:
+                relay.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.sleep(0)
         await server.wait_closed()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
