@@ -10,6 +10,7 @@ one connection to a whole server with its built-in model.
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections import Counter
@@ -96,7 +97,7 @@ def run(server: ServerProcess, requests: int, seed: int, *, progress: bool = Tru
     operations = [each for each in every if each.definition.raw["operationId"] not in _LEFT_OUT]
     outcome = Outcome()
     known = _Known(random.Random(seed))  # noqa: S311 - no secret
-    share = max(requests // (2 * len(operations)), 1)
+    share = math.ceil(requests / (2 * len(operations)))
     with Progress(disable=not progress, transient=True) as bar:
         task = bar.add_task("requests", total=2 * share * len(operations))
         # Twice round, so that the second time there is something to ask for.
