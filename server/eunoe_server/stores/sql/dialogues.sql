@@ -1,3 +1,9 @@
+-- {columns} --
+-- What a Dialogue is made of, of `dialogues as d` and `namespaces as n`.
+d.namespace_key, d.dialogue_key, n.name as namespace, d.id, d.session_id, d.session_used_at,
+d.is_session_open, d.label, d.thread_of, d.status, d.tags, d.metadata, d.state, d.state_version,
+d.created_at, d.modified_at, d.ended_at, d.last_message_at, d.next_position, d.total_messages
+
 -- insert --
 -- Without a row, the id is taken or the session has an open dialogue: `get`, `get_by_session`.
 insert into dialogues (
@@ -14,10 +20,7 @@ on conflict do nothing
 returning dialogue_key;
 
 -- get_by_key --
-select
-    d.namespace_key, d.dialogue_key, n.name as namespace, d.id, d.session_id, d.session_used_at,
-    d.is_session_open, d.label, d.thread_of, d.status, d.tags, d.metadata, d.state, d.state_version,
-    d.created_at, d.modified_at, d.ended_at, d.last_message_at, d.next_position, d.total_messages
+select {columns}
 from dialogues as d
 inner join namespaces as n on d.namespace_key = n.namespace_key
 where
@@ -26,10 +29,7 @@ where
 
 -- lock --
 -- Others may read it, and add rows that refer to it, but not lock or change it.
-select
-    d.namespace_key, d.dialogue_key, n.name as namespace, d.id, d.session_id, d.session_used_at,
-    d.is_session_open, d.label, d.thread_of, d.status, d.tags, d.metadata, d.state, d.state_version,
-    d.created_at, d.modified_at, d.ended_at, d.last_message_at, d.next_position, d.total_messages
+select {columns}
 from dialogues as d
 inner join namespaces as n on d.namespace_key = n.namespace_key
 where
@@ -38,10 +38,7 @@ where
 for no key update of d;
 
 -- get --
-select
-    d.namespace_key, d.dialogue_key, n.name as namespace, d.id, d.session_id, d.session_used_at,
-    d.is_session_open, d.label, d.thread_of, d.status, d.tags, d.metadata, d.state, d.state_version,
-    d.created_at, d.modified_at, d.ended_at, d.last_message_at, d.next_position, d.total_messages
+select {columns}
 from dialogues as d
 inner join namespaces as n on d.namespace_key = n.namespace_key
 where
@@ -49,10 +46,7 @@ where
 
 -- find --
 -- Ids are unique in a namespace; two rows tell that the caller has to name one.
-select
-    d.namespace_key, d.dialogue_key, n.name as namespace, d.id, d.session_id, d.session_used_at,
-    d.is_session_open, d.label, d.thread_of, d.status, d.tags, d.metadata, d.state, d.state_version,
-    d.created_at, d.modified_at, d.ended_at, d.last_message_at, d.next_position, d.total_messages
+select {columns}
 from dialogues as d
 inner join namespaces as n on d.namespace_key = n.namespace_key
 where d.project_id = %(project_id)s and d.id = %(id)s
@@ -60,10 +54,7 @@ order by d.dialogue_key
 limit 2;
 
 -- get_many --
-select
-    d.namespace_key, d.dialogue_key, n.name as namespace, d.id, d.session_id, d.session_used_at,
-    d.is_session_open, d.label, d.thread_of, d.status, d.tags, d.metadata, d.state, d.state_version,
-    d.created_at, d.modified_at, d.ended_at, d.last_message_at, d.next_position, d.total_messages
+select {columns}
 from dialogues as d
 inner join namespaces as n on d.namespace_key = n.namespace_key
 where
@@ -71,10 +62,7 @@ where
     and d.dialogue_key = any(%(dialogue_keys)s);
 
 -- get_by_session --
-select
-    d.namespace_key, d.dialogue_key, n.name as namespace, d.id, d.session_id, d.session_used_at,
-    d.is_session_open, d.label, d.thread_of, d.status, d.tags, d.metadata, d.state, d.state_version,
-    d.created_at, d.modified_at, d.ended_at, d.last_message_at, d.next_position, d.total_messages
+select {columns}
 from dialogues as d
 inner join namespaces as n on d.namespace_key = n.namespace_key
 where

@@ -1,3 +1,11 @@
+-- {columns} --
+-- What a Memory is made of, of `memories as m` and `namespaces as n`.
+m.namespace_key, m.memory_key, n.name as namespace, m.id, m.value, m.text, m.label,
+m.description, m.tags, m.metadata, m.created_at, m.modified_at, m.fact_type, m.confidence,
+m.subject, m.slot, m.slot_value, m.is_negated, m.extractor, m.valid_from, m.last_said_at,
+m.valid_to, m.superseded_by, m.superseded_at, m.observations, m.source_dialogue_id, m.source_message_id,
+m.source_role, m.source_start, m.source_end
+
 -- claim_ids --
 -- Ids are unique in the project, whatever the namespace (seed 002).
 insert into resource_ids (project_id, kind, id, namespace_key)
@@ -39,12 +47,7 @@ order by number
 returning memory_key, id;
 
 -- get --
-select
-    m.namespace_key, m.memory_key, n.name as namespace, m.id, m.value, m.text, m.label,
-    m.description, m.tags, m.metadata, m.created_at, m.modified_at, m.fact_type, m.confidence,
-    m.subject, m.slot, m.slot_value, m.is_negated, m.extractor, m.valid_from, m.last_said_at,
-    m.valid_to, m.superseded_by, m.superseded_at, m.observations, m.source_dialogue_id, m.source_message_id,
-    m.source_role, m.source_start, m.source_end
+select {columns}
 from memories as m
 inner join namespaces as n on m.namespace_key = n.namespace_key
 where
@@ -56,12 +59,7 @@ from resource_ids
 where project_id = %(project_id)s and kind = 'memory' and id = %(id)s;
 
 -- get_many --
-select
-    m.namespace_key, m.memory_key, n.name as namespace, m.id, m.value, m.text, m.label,
-    m.description, m.tags, m.metadata, m.created_at, m.modified_at, m.fact_type, m.confidence,
-    m.subject, m.slot, m.slot_value, m.is_negated, m.extractor, m.valid_from, m.last_said_at,
-    m.valid_to, m.superseded_by, m.superseded_at, m.observations, m.source_dialogue_id, m.source_message_id,
-    m.source_role, m.source_start, m.source_end
+select {columns}
 from memories as m
 inner join namespaces as n on m.namespace_key = n.namespace_key
 where
@@ -69,12 +67,7 @@ where
     and m.memory_key = any(%(memory_keys)s);
 
 -- get_named --
-select
-    m.namespace_key, m.memory_key, n.name as namespace, m.id, m.value, m.text, m.label,
-    m.description, m.tags, m.metadata, m.created_at, m.modified_at, m.fact_type, m.confidence,
-    m.subject, m.slot, m.slot_value, m.is_negated, m.extractor, m.valid_from, m.last_said_at,
-    m.valid_to, m.superseded_by, m.superseded_at, m.observations, m.source_dialogue_id, m.source_message_id,
-    m.source_role, m.source_start, m.source_end
+select {columns}
 from memories as m
 inner join namespaces as n on m.namespace_key = n.namespace_key
 where
@@ -84,12 +77,7 @@ where
 -- list_page --
 -- No longer than a page may be, as in `messages.sql`.
 with page as (
-    select
-        m.namespace_key, m.memory_key, n.name as namespace, m.id, m.value, m.text, m.label,
-        m.description, m.tags, m.metadata, m.created_at, m.modified_at, m.fact_type, m.confidence,
-        m.subject, m.slot, m.slot_value, m.is_negated, m.extractor, m.valid_from, m.last_said_at,
-        m.valid_to, m.superseded_by, m.superseded_at, m.observations, m.source_dialogue_id, m.source_message_id,
-        m.source_role, m.source_start, m.source_end
+    select {columns}
     from memories as m
     inner join namespaces as n on m.namespace_key = n.namespace_key
     where

@@ -1,3 +1,9 @@
+-- {columns} --
+-- What a Message is made of.
+message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
+tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
+superseded_at, committed_at
+
 -- append --
 -- Where a position is taken nothing is stored; the caller looks at what is there. Arrays travel in
 -- binary (%b): as text they would be searched for what must be escaped.
@@ -50,10 +56,7 @@ counted as (
 select message_key, position, created_at, modified_at from stored order by position;
 
 -- between --
-select
-    message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
-    tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
-    superseded_at, committed_at
+select {columns}
 from messages
 where
     namespace_key = %(namespace_key)s and project_id = %(project_id)s
@@ -62,10 +65,7 @@ where
 order by position;
 
 -- transcript --
-select
-    message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
-    tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
-    superseded_at, committed_at
+select {columns}
 from messages
 where
     namespace_key = %(namespace_key)s and project_id = %(project_id)s
@@ -73,10 +73,7 @@ where
 order by position;
 
 -- at_positions --
-select
-    message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
-    tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
-    superseded_at, committed_at
+select {columns}
 from messages
 where
     namespace_key = %(namespace_key)s and project_id = %(project_id)s
@@ -84,20 +81,14 @@ where
 order by position;
 
 -- get_many --
-select
-    message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
-    tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
-    superseded_at, committed_at
+select {columns}
 from messages
 where
     namespace_key = %(namespace_key)s and project_id = %(project_id)s
     and message_key = any(%(message_keys)s);
 
 -- get_named --
-select
-    message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
-    tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
-    superseded_at, committed_at
+select {columns}
 from messages
 where
     namespace_key = %(namespace_key)s and project_id = %(project_id)s
@@ -147,10 +138,7 @@ where
     and dialogue_key = %(dialogue_key)s;
 
 -- get --
-select
-    message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
-    tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
-    superseded_at, committed_at
+select {columns}
 from messages
 where
     namespace_key = %(namespace_key)s and project_id = %(project_id)s
@@ -160,10 +148,7 @@ where
 -- In the order of the conversation: dates may be the caller's own. What is long is measured without
 -- being read, and what would make the page too large is left to the next.
 with page as (
-    select
-        message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
-        tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
-        superseded_at, committed_at
+    select {columns}
     from messages
     where
         namespace_key = %(namespace_key)s and project_id = %(project_id)s
@@ -187,11 +172,7 @@ measured as (
     window in_order as (order by position {direction} rows unbounded preceding)
 )
 
-select
-    message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
-    tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
-    superseded_at, committed_at,
-    is_followed
+select {columns}, is_followed
 from measured
 where number <= %(limit)s and (number = 1 or bytes <= %(max_bytes)s)
 order by position {direction};
@@ -202,10 +183,7 @@ set tags = %(tags)s, modified_at = now()
 where
     namespace_key = %(namespace_key)s and project_id = %(project_id)s
     and dialogue_key = %(dialogue_key)s and id = %(id)s
-returning
-    message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
-    tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
-    superseded_at, committed_at;
+returning {columns};
 
 -- delete --
 with gone as (
@@ -247,10 +225,7 @@ order by position desc
 limit 1;
 
 -- uncommitted --
-select
-    message_key, dialogue_key, position, id, role, name, body, text, digest, chain, token_estimate,
-    tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
-    superseded_at, committed_at
+select {columns}
 from messages
 where
     namespace_key = %(namespace_key)s and project_id = %(project_id)s
