@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from typing import Any
@@ -17,6 +17,9 @@ from tests.fixtures.server import KEY, ServerProcess, serving, wait_until
 
 BURST = 20
 PER_MINUTE = 60
+
+NO_HEADERS: Mapping[str, str] = {}
+TIMED = {"x-memory-timing": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +43,16 @@ class Reply:
 
 
 def ask(
-    server: ServerProcess, method: str, path: str, body: object = None, *, key: str = KEY
+    server: ServerProcess,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    key: str = KEY,
+    headers: Mapping[str, str] = NO_HEADERS,
 ) -> Reply:
     connection = HTTPConnection(server.http.removeprefix("http://"), timeout=60)
-    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json", **headers}
     connection.request(method, path, json.dumps(body) if body is not None else None, headers)
     answer = connection.getresponse()
     text = answer.read()
@@ -62,29 +71,38 @@ def new_key(server: ServerProcess, **options: object) -> str:
 CHAT = {"model": "eunoe-local", "messages": [{"role": "user", "content": "Hello"}]}
 EXTRACTION = {"messages": [{"role": "user", "content": "I like tea."}], "user_id": "u"}
 
+CHAT_PATH = "/v1/memory/chat/completions"
+
 ROUTES = [
     ("GET", "/memory", None),
     ("POST", "/memory", {"value": 1}),
     ("POST", "/search", {"query": "x", "object": "memory"}),
     ("GET", "/memory/nothing-like-it", None),
-    ("POST", "/v1/memory/chat/completions", CHAT),
-    ("POST", "/v1/memory/chat/completions", {**CHAT, "stream": True}),
+    ("POST", CHAT_PATH, CHAT),
+    ("POST", CHAT_PATH, {**CHAT, "stream": True}),
+    ("POST", CHAT_PATH, {**CHAT, "messages": []}),
+    ("POST", CHAT_PATH, {**CHAT, "messages": [], "stream": True}),
     ("GET", "/v1/memory/models", None),
     ("POST", "/api/v1/memories", EXTRACTION),
     ("GET", "/api/v1/memories?user_id=u", None),
 ]
 
 
-def test_every_answer_says_how_much_is_left(limited: ServerProcess) -> None:
+@pytest.mark.parametrize("headers", [NO_HEADERS, TIMED], ids=["untimed", "timed"])
+def test_every_answer_says_how_much_is_left(
+    limited: ServerProcess, headers: Mapping[str, str]
+) -> None:
     key = new_key(limited)
     for number, (method, path, body) in enumerate(ROUTES):
-        reply = ask(limited, method, path, body, key=key)
-        assert reply.status in {200, 404}, reply.body
+        reply = ask(limited, method, path, body, key=key, headers=headers)
+        assert reply.status in {200, 400, 404}, reply.body
         assert reply.headers["x-ratelimit-limit-requests"] == str(BURST), path
         left = int(reply.headers["x-ratelimit-remaining-requests"])
         # Meanwhile some may have come back.
         assert BURST - 1 - number <= left < BURST
         assert reply.headers["x-ratelimit-reset-requests"].endswith("s")
+        tells_times = path == CHAT_PATH and reply.status == 200 and headers is TIMED
+        assert ("server-timing" in reply.headers) == tells_times
 
 
 @pytest.fixture(scope="module")

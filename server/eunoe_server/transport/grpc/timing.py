@@ -12,7 +12,7 @@ from typing import Any
 
 from eunoe_server.services.chat import ChatEvent, Started
 from eunoe_server.telemetry import Stages
-from eunoe_server.transport.grpc.interceptors import unsent_metadata
+from eunoe_server.transport.grpc import initial_metadata
 
 REQUEST_NAME = "x-memory-timing"
 ANSWER_NAME = "server-timing"
@@ -20,15 +20,13 @@ ANSWER_NAME = "server-timing"
 
 async def tell(context: Any, stages: Stages) -> None:
     """Sends the initial metadata, if the call asks for the times."""
-    if _is_asked_for(context):
-        await context.send_initial_metadata(
-            (*unsent_metadata(), (ANSWER_NAME, written(stages.seconds)))
-        )
+    if is_asked_for(context):
+        await initial_metadata.send(context, (ANSWER_NAME, written(stages.seconds)))
 
 
 async def told(context: Any, events: AsyncIterator[ChatEvent]) -> AsyncIterator[ChatEvent]:
     """The same events; the first waits for the second, if the call asks for the times."""
-    if _is_asked_for(context):
+    if is_asked_for(context):
         async for opening in events:
             second = await anext(events, None)
             if isinstance(opening, Started):
@@ -46,5 +44,6 @@ def written(seconds: Mapping[str, float]) -> str:
     return ", ".join(f"{name};dur={each * 1000:.2f}" for name, each in seconds.items())
 
 
-def _is_asked_for(context: Any) -> bool:
+def is_asked_for(context: Any) -> bool:
+    """Whether the call asks for the times."""
     return (REQUEST_NAME, "1") in (context.invocation_metadata() or ())

@@ -26,7 +26,7 @@ from eunoe_server.transport.grpc.interceptors.errors import Errors
 from eunoe_server.transport.grpc.interceptors.idempotency import IdempotencyKeys
 from eunoe_server.transport.grpc.interceptors.in_flight import InFlight
 from eunoe_server.transport.grpc.interceptors.metering import Metering
-from eunoe_server.transport.grpc.interceptors.rate_limit import RateLimit, unsent_metadata
+from eunoe_server.transport.grpc.interceptors.rate_limit import RateLimit
 from eunoe_server.transport.grpc.interceptors.request_id import RequestId
 from eunoe_server.transport.grpc.interceptors.required_fields import RequiredFields
 from eunoe_server.transport.grpc.interceptors.spans import Spans
@@ -50,5 +50,4 @@ __all__ = [
     "Shedding",
     "Spans",
     "caller",
-    "unsent_metadata",
 ]

@@ -9,19 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 
 from eunoe_server.domain.token_bucket import Allowance, TokenBuckets
 from eunoe_server.errors import LimitReached
+from eunoe_server.transport.grpc import initial_metadata
 from eunoe_server.transport.grpc.interceptors.authentication import caller
 from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor
-
-_unsent: ContextVar[tuple[tuple[str, str], ...]] = ContextVar("unsent", default=())
-
-
-def unsent_metadata() -> tuple[tuple[str, str], ...]:
-    """What belongs to the initial metadata of a call that sends its own: it can be sent once."""
-    return _unsent.get()
+from eunoe_server.transport.grpc.timing import is_asked_for
 
 
 class RateLimit(Interceptor):
@@ -37,13 +31,16 @@ class RateLimit(Interceptor):
     async def around(self, call: Call) -> AsyncIterator[None]:
         """Raises LimitReached."""
         allowance = self._buckets.take(caller().key_id, self._now())
-        if call.metadata("x-memory-timing") and not allowance.retry_after_seconds:
-            _unsent.set(_metadata(allowance))
-        else:
-            await call.context.send_initial_metadata(_metadata(allowance))
-        if allowance.retry_after_seconds:
-            raise LimitReached(retry_after_seconds=allowance.retry_after_seconds)
-        yield
+        initial_metadata.hold(_metadata(allowance))
+        try:
+            if allowance.retry_after_seconds:
+                raise LimitReached(retry_after_seconds=allowance.retry_after_seconds)
+            if not is_asked_for(call.context):
+                await initial_metadata.send(call.context)
+            yield
+        finally:
+            # The times are told by chats that begin to answer; what does not is told this alone.
+            await initial_metadata.send(call.context)
 
 
 def _metadata(allowance: Allowance) -> tuple[tuple[str, str], ...]:
