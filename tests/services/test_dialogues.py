@@ -42,6 +42,7 @@ from eunoe_server.services.messages import Messages
 from eunoe_server.services.namespaces import Namespaces
 from eunoe_server.services.usage import Meter
 from eunoe_server.stores.database import Database, Transaction
+from eunoe_server.stores.search import speakers_named
 from eunoe_server.telemetry import Metrics
 from tests.fixtures.database import NewTenant
 
@@ -335,6 +336,25 @@ async def test_a_deleted_message_takes_what_was_learnt_from_it_and_nothing_else(
     assert await source_of(desk, "boat") is None
     assert await source_of(desk, "house") == ("d", "m1")
     assert await desk.found("boat house") == {"My house is new.", "The user has a house."}
+
+
+@pytest.mark.parametrize("deleted", ["dialogue", "message"])
+async def test_the_name_of_whom_nothing_is_left_goes_also_where_a_fact_bore_it(
+    desk: Desk, embedder: WordLlamaEmbedder, deleted: str
+) -> None:
+    said = MessageDraft("user", '"I live in Lisbon."', id="m0", name="Ana")
+    await desk.dialogues.create(
+        desk.caller, "alice", DialogueDraft(id="d"), [said], ["messages[0]"], 0
+    )
+    job = await desk.claim()
+    assert job is not None
+    await committer(desk.database, embedder).commit(job)
+    assert await desk.found("Lisbon") == {"I live in Lisbon.", "Ana lives in Lisbon."}
+    if deleted == "dialogue":
+        await desk.dialogues.delete(desk.caller, "alice", "d", keep_facts=False)
+    else:
+        await desk.messages.delete(desk.caller, "alice", "d", "m0")
+    assert await desk.database.ask(desk.tenant, speakers_named(desk.tenant, ["ana"])) == []
 
 
 # Commits

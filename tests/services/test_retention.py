@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from psycopg import AsyncConnection
@@ -20,6 +21,7 @@ from eunoe_server.errors import InvalidInput, NamespaceNotFound
 from eunoe_server.providers.wordllama import WordLlamaEmbedder
 from eunoe_server.services.audit import AuditTrail
 from eunoe_server.services.dialogues import Dialogues
+from eunoe_server.services.indexing import memory_entry
 from eunoe_server.services.memories import Memories
 from eunoe_server.services.messages import Messages
 from eunoe_server.services.namespaces import Namespaces
@@ -60,7 +62,11 @@ class Shelf:
 
     async def learn(self, fact_id: str, dialogue_id: str) -> None:
         async def work(tx: Transaction) -> None:
-            await tx.memories.insert(NewMemory(id=fact_id, value='"v"', text="v", fact=FACT))
+            fact = replace(FACT, subject="ben")
+            memory = await tx.memories.insert(
+                NewMemory(id=fact_id, value='"v"', text="v", fact=fact)
+            )
+            await tx.search.insert_entries([memory_entry(memory, "v", "{}", None, "")])
             await tx.facts.mention([FactMention(fact_id, dialogue_id, "m", 0, 5)])
 
         await self.database.run(await self.tenant(), work)

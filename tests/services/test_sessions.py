@@ -77,7 +77,7 @@ class Room:
         chat_id: str | None = None,
         namespace: str = "alice",
     ) -> Asked:
-        messages = [{"role": "user", "content": text}]
+        messages = [{"role": "user", "name": "Ana", "content": text}]
         body = ChatBody.parse(json.dumps({"model": "m", "messages": messages}).encode())
         request = ChatRequest(
             body=body,
@@ -307,6 +307,7 @@ async def test_an_expired_session_leaves_no_row_behind_when_it_is_erased(
     async with room.database.transaction(room.tenant) as tx:
         before = await tx.namespaces.census()
     assert before["memories"] > 0
+    assert before["speakers"] == 1
     assert before["commit_queue"] == before["session_expiries"] == 1
     await let_pass(dsn, DAY)
     assert await room.expire_all(erases_expired=True) == 1

@@ -16,6 +16,7 @@ from eunoe_server.services.facts import Facts
 from eunoe_server.services.memories import Memories
 from eunoe_server.services.namespaces import Namespaces
 from eunoe_server.stores.database import Database
+from eunoe_server.stores.search import speakers_named
 from eunoe_server.telemetry import Metrics
 
 
@@ -30,8 +31,9 @@ class Learner:
         self._facts = Facts(database, namespaces, embedder, RulesExtractor(), Metrics())
         self._memories = Memories(database, namespaces, embedder)
 
-    async def says(self, text: str) -> None:
-        await self._facts.extract(self._caller, "alice", [MessageDraft("user", json.dumps(text))])
+    async def says(self, text: str, *, name: str | None = None) -> None:
+        draft = MessageDraft("user", json.dumps(text), name=name)
+        await self._facts.extract(self._caller, "alice", [draft])
 
     async def deletes(self, word: str) -> None:
         (fact,) = [each for each in await self._listed(history=True) if word in each.text]
@@ -47,6 +49,10 @@ class Learner:
             found = {key for (key,) in await cursor.fetchall()}
         assert found == {each.memory_key for each in listed}
         return [each.text for each in listed]
+
+    async def known(self, *names: str) -> set[str]:
+        """Those of these names that a question can be about."""
+        return set(await self._database.ask(self._tenant, speakers_named(self._tenant, names)))
 
     async def _listed(self, *, history: bool) -> list[Memory]:
         wanted = MemoryFilter(include_superseded=True) if history else ALL_MEMORIES
@@ -88,3 +94,15 @@ async def test_what_a_deleted_fact_had_closed_holds_until_the_next(
     assert [text.rstrip(".").split()[-1] for text in await learner.holds()] == (
         [holding] if holding else []
     )
+
+
+async def test_the_name_that_a_deleted_fact_bore_goes_with_the_last_that_bears_it(
+    learner: Learner,
+) -> None:
+    await learner.says("I live in Lisbon.", name="Ana")
+    await learner.says("I am allergic to peanuts.", name="Ana")
+    await learner.says("I live in Oslo.", name="Ben")
+    await learner.deletes("Lisbon")
+    assert await learner.known("ana", "ben") == {"ana", "ben"}
+    await learner.deletes("peanuts")
+    assert await learner.known("ana", "ben") == {"ben"}

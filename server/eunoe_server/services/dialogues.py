@@ -204,6 +204,7 @@ class Dialogues:
 
         async def work(tx: Transaction) -> None:
             await erase(tx, await locked(tx, dialogue_id), keep_facts=keep_facts)
+            await tx.search.forget_speakers()
             await record(
                 tx, AuditKind.DIALOGUE_DELETED, caller.key_id, subject=digest_of(dialogue_id)
             )
@@ -212,12 +213,14 @@ class Dialogues:
 
 
 async def erase(tx: Transaction, dialogue: Dialogue, *, keep_facts: bool) -> None:
-    """Deletes a locked dialogue with all that is only there because of it."""
+    """Deletes a locked dialogue with all that is only there because of it.
+
+    But for the names of its speakers: who has erased all that goes at once forgets those.
+    """
     # Its messages and what they were searched by go with it, by their foreign keys.
     await tx.dialogues.delete(dialogue.dialogue_key)
     await tx.commits.disarm(dialogue.dialogue_key)
     await tx.sessions.forget(dialogue.dialogue_key)
-    await tx.search.forget_speakers()
     if keep_facts:
         await tx.facts.detach(dialogue.id)
     else:

@@ -242,8 +242,8 @@ class Messages:
             if message_key is None:
                 raise MessageNotFound
             await tx.search.delete_entries(SearchObject.MESSAGE, [message_key])
-            await tx.search.forget_speakers()
             await forget(tx, dialogue_id, message_id)
+            await tx.search.forget_speakers()
             await record(
                 tx, AuditKind.MESSAGE_DELETED, caller.key_id, subject=digest_of(message_id)
             )

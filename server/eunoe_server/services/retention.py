@@ -46,6 +46,7 @@ class Retention:
             dialogues = await _erase_dialogues(tx, days)
             memories = await _delete_memories(tx, days)
         if dialogues or memories:
+            await tx.search.forget_speakers()
             counts = {"dialogues": dialogues, "memories": memories}
             await record(tx, AuditKind.RETENTION_RAN, None, counts=counts)
         has_more = dialogues == DIALOGUES_AT_ONCE or memories == MEMORIES_AT_ONCE

@@ -43,6 +43,7 @@ class Sessions:
             is_closed = await tx.sessions.close_idle(idle.dialogue_key, self._idle_seconds)
             if is_closed and self._erases_expired and dialogue is not None:
                 await erase(tx, dialogue, keep_facts=False)
+                await tx.search.forget_speakers()
                 await record(tx, AuditKind.DIALOGUE_DELETED, None, subject=digest_of(dialogue.id))
 
         await self._database.run(Tenant(idle.project_id, idle.namespace_key), work)

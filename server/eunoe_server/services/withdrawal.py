@@ -37,6 +37,7 @@ async def delete_memory(tx: Transaction, memory_id: str) -> None:
     if memory_key is None:
         raise MemoryNotFound
     await tx.search.delete_entries(SearchObject.MEMORY, [memory_key])
+    await tx.search.forget_speakers()
     await _show_reopened(tx, withdrawn)
 
 
