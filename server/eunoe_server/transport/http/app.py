@@ -20,14 +20,13 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp
 
-from eunoe_server.errors import EunoeError
+from eunoe_server.errors import EunoeError, Overloaded
 from eunoe_server.transport.http import health, memories_v1, openai, reference, transcode
 from eunoe_server.transport.http.calls import ClientLeft
 from eunoe_server.transport.http.dialects import dialect_of, is_openai_endpoint
 from eunoe_server.transport.http.errors import Failure, Refused, failure_of, respond
 from eunoe_server.transport.http.keep_alive import KeepAlive
 from eunoe_server.transport.http.middleware import (
-    Door,
     LastResort,
     OneLength,
     RawPath,
@@ -37,6 +36,8 @@ from eunoe_server.transport.http.middleware import (
 from eunoe_server.transport.http.routing import Endpoint, Route, Wiring
 
 _KEEP_ALIVE = KeepAlive()
+#: What calls nothing, and what says how the server is however busy that is.
+_NEVER_REFUSED = ("", "Health.Check")
 
 
 def build_app(
@@ -57,7 +58,7 @@ def build_app(
     wiring = Wiring(channel, max_body_bytes, keep_alive)
     by_path: dict[str, dict[str, Endpoint]] = {}
     for route in [*_all_routes(), *(reference.routes() if describes_itself else ())]:
-        by_path.setdefault(route.path, {})[route.method] = route.endpoint(wiring)
+        by_path.setdefault(route.path, {})[route.method] = _guarded(route, wiring, are_refusing)
     answers = _Answers(clock)
     app = Starlette(
         routes=[
@@ -68,7 +69,6 @@ def build_app(
             Middleware(RequestIds, new_request_id),
             Middleware(Spans),
             Middleware(LastResort, clock),
-            Middleware(Door, are_refusing, clock),
             Middleware(OneLength, clock),
             Middleware(RawPath),
         ],
@@ -104,29 +104,45 @@ def _by_method(
     return endpoint
 
 
+def _guarded(route: Route, wiring: Wiring, are_refusing: Callable[[str], bool]) -> Endpoint:
+    """Refuses what the server would refuse now, before the body is read: so it costs little."""
+    endpoint = route.endpoint(wiring)
+    if route.rpc in _NEVER_REFUSED:
+        return endpoint
+    method = f"/eunoe.v1.{route.rpc.replace('.', '/')}"
+
+    async def guarded(request: Request) -> ASGIApp:
+        if are_refusing(method):
+            raise Overloaded
+        return await endpoint(request)
+
+    return guarded
+
+
 class _Answers:
     """What becomes of an exception, in the dialect of the request's path.
 
     Starlette types its handlers by `Exception`; which kind each gets is in the table above.
+    They are coroutines although they wait for nothing: Starlette runs others in threads.
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
 
-    def of_error(self, request: Request, error: Any) -> Response:
+    async def of_error(self, request: Request, error: Any) -> Response:
         """What went wrong behind the channel, or before a call could be made."""
         return self._respond(request, failure_of(error))
 
-    def of_refusal(self, request: Request, error: Any) -> Response:
+    async def of_refusal(self, request: Request, error: Any) -> Response:
         """What only HTTP can refuse."""
         return self._respond(request, error.failure)
 
-    def of_absence(self, request: Request, error: Any) -> Response:
+    async def of_absence(self, request: Request, error: Any) -> Response:
         """Nobody is there: nothing of this is sent."""
         del request, error
         return Response(status_code=499)
 
-    def of_routing(self, request: Request, error: Any) -> Response:
+    async def of_routing(self, request: Request, error: Any) -> Response:
         """No such route, or not with this method."""
         url = f"{request.method} {request.url.path}"
         if error.status_code != 405:

@@ -3,9 +3,8 @@
 1. `RequestIds`  first, so that every reply has an `x-request-id`, the unexpected ones too
 2. `Spans`       so that it sees every status that goes out
 3. `LastResort`  outside of everything of ours, so that a bug is one JSON answer and one log line
-4. `Door`        before anything is read: what will be refused shall cost little
-5. `OneLength`   before anything reads a body: where it ends must be beyond doubt
-6. `RawPath`     before routing: a decoded path has lost which slashes were written as `%2F`
+4. `OneLength`   before anything reads a body: where it ends must be beyond doubt
+5. `RawPath`     before routing: a decoded path has lost which slashes were written as `%2F`
 
 Raw ASGI on purpose: Starlette's BaseHTTPMiddleware hides the client's disconnect from what is
 inside it.
@@ -21,7 +20,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from eunoe_server.errors import Overloaded, Unavailable
+from eunoe_server.errors import Unavailable
 from eunoe_server.tracing import server_span
 from eunoe_server.transport.http.calls import offered_request_id
 from eunoe_server.transport.http.dialects import dialect_of
@@ -138,37 +137,6 @@ class OneLength:
 
 
 _LENGTHS = {b"content-length", b"transfer-encoding"}
-
-
-#: By how a path ends, a call of the kind that it leads to; which kinds there are, the server knows.
-_CALL_BY_END = (
-    (("/chat/completions", "/responses", "/publicLLM", "/publicLLM/"), "ChatService/CompleteChat"),
-    (("/embeddings", "/models"), "ChatService/ListModels"),
-    (("",), "MemoryService/GetMemory"),
-)
-_OPEN_PATHS = ("/healthz",)
-
-
-class Door:
-    """Refuses what the server is refusing at the moment, before its body is read."""
-
-    def __init__(
-        self, app: ASGIApp, are_refusing: Callable[[str], bool], clock: Callable[[], datetime]
-    ) -> None:
-        self._app = app
-        self._are_refusing = are_refusing
-        self._clock = clock
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """503 with `Retry-After`, in the dialect of the path."""
-        path = scope["path"]
-        call = next(call for ends, call in _CALL_BY_END if path.endswith(ends))
-        if path in _OPEN_PATHS or not self._are_refusing(f"/eunoe.v1.{call}"):
-            await self._app(scope, receive, send)
-            return
-        failure = failure_of(Overloaded())
-        reply = respond(failure, dialect_of(path), scope["state"]["request_id"], self._clock())
-        await reply(scope, receive, send)
 
 
 class RawPath:
