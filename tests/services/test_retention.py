@@ -18,9 +18,11 @@ from eunoe_server.domain.memory_draft import MemoryDraft
 from eunoe_server.domain.message_draft import MessageDraft
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.errors import InvalidInput, NamespaceNotFound
+from eunoe_server.providers.extractors.rules import RulesExtractor
 from eunoe_server.providers.wordllama import WordLlamaEmbedder
 from eunoe_server.services.audit import AuditTrail
 from eunoe_server.services.dialogues import Dialogues
+from eunoe_server.services.facts import Facts
 from eunoe_server.services.indexing import memory_entry
 from eunoe_server.services.memories import Memories
 from eunoe_server.services.messages import Messages
@@ -32,6 +34,7 @@ from eunoe_server.services.retention import (
     Retention,
 )
 from eunoe_server.stores.database import Database, Transaction
+from eunoe_server.telemetry import Metrics
 from tests.stores.test_isolation import FACT
 
 DAY = 86_400
@@ -50,6 +53,7 @@ class Shelf:
         self.memories = Memories(database, self.namespaces, embedder)
         self.messages = Messages(database, self.namespaces, embedder)
         self.dialogues = Dialogues(database, self.namespaces, self.messages)
+        self.facts = Facts(database, self.namespaces, embedder, RulesExtractor(), Metrics())
 
     async def remember(self, memory_id: str, namespace: str = "alice") -> None:
         await self.memories.create(self.caller, namespace, MemoryDraft('"tea"', id=memory_id))
@@ -70,6 +74,12 @@ class Shelf:
             await tx.facts.mention([FactMention(fact_id, dialogue_id, "m", 0, 5)])
 
         await self.database.run(await self.tenant(), work)
+
+    async def hear(self, text: str) -> str:
+        """The id of the one fact in it."""
+        found = await self.facts.extract(self.caller, "alice", [MessageDraft("user", f'"{text}"')])
+        (learnt,) = found.learnt
+        return learnt.memory.id
 
     async def tenant(self, namespace: str = "alice") -> Tenant:
         tenant = await self.namespaces.find(self.caller.project_id, namespace)
@@ -129,6 +139,7 @@ async def test_what_is_older_than_the_namespace_keeps_goes_without_a_trace(shelf
     await shelf.remember("memory")
     await shelf.talk("dialogue")
     await shelf.learn("fact", "dialogue")
+    await shelf.learn("fact of no dialogue", "")
     await shelf.let_pass(31 * DAY)
     await shelf.sweep()
     async with shelf.database.transaction(await shelf.tenant()) as tx:
@@ -136,7 +147,7 @@ async def test_what_is_older_than_the_namespace_keeps_goes_without_a_trace(shelf
     assert census == dict.fromkeys(census, 0)
     (ran, _) = await shelf.events()
     assert (ran.kind, ran.key_id, ran.namespace) == ("retention_ran", None, "alice")
-    assert ran.counts == {"dialogues": 1, "memories": 1}  # the fact went with its dialogue
+    assert ran.counts == {"dialogues": 1, "memories": 2}  # the other fact went with its dialogue
     await shelf.remember("memory")  # its id is free
 
 
@@ -164,6 +175,17 @@ async def test_whoever_is_used_is_kept(shelf: Shelf) -> None:
     await shelf.let_pass(2 * DAY)
     await shelf.sweep()
     assert await shelf.kept() == {"spoken-to", "changed", "tagged"}
+
+
+async def test_what_a_fact_had_closed_holds_again_when_that_fact_is_too_old(shelf: Shelf) -> None:
+    await shelf.retain(30)
+    paris, berlin = await shelf.hear("I live in Paris."), await shelf.hear("I live in Berlin.")
+    assert await shelf.kept() == {berlin}
+    await shelf.let_pass(29 * DAY)
+    await shelf.memories.retag(shelf.caller, "alice", paris, ["once"])
+    await shelf.let_pass(2 * DAY)
+    await shelf.sweep()
+    assert await shelf.kept() == {paris}
 
 
 async def test_a_namespace_says_for_itself_and_the_server_for_the_others(shelf: Shelf) -> None:

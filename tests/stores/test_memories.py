@@ -162,15 +162,17 @@ async def test_tags_are_all_that_changes(
 async def test_a_deleted_memory_frees_its_id(
     database: Database, tenant: Tenant, new_tenant: NewTenant
 ) -> None:
-    (stored,) = await insert(database, tenant, new_memory("m1"))
+    stored = await insert(database, tenant, *(new_memory(f"m{number}") for number in range(3)))
     bob = await new_tenant("bob")
-    assert await database.run(bob, lambda tx: tx.memories.delete("m1")) is None
-    assert (
-        await database.run(Tenant(tenant.project_id), lambda tx: tx.memories.delete("m1"))
-        == stored.memory_key
-    )
-    assert await database.run(tenant, lambda tx: tx.memories.delete("m1")) is None
+    ids = ["m0", "m1", "nothing"]
+    assert await database.run(bob, lambda tx: tx.memories.delete_many(ids)) == []
+    with pytest.raises(DuplicateId):  # nobody else has freed it
+        await insert(database, bob, new_memory("m1"))
+    keys = await database.run(tenant, lambda tx: tx.memories.delete_many(ids))
+    assert set(keys) == {stored[0].memory_key, stored[1].memory_key}
+    assert await database.run(tenant, lambda tx: tx.memories.delete_many(ids)) == []
     await insert(database, bob, new_memory("m1"))
+    assert await listed(database, tenant, MemoryFilter()) == ["m2"]
 
 
 async def test_memories_are_listed_page_by_page_and_by_date(

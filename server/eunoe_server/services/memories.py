@@ -39,7 +39,7 @@ from eunoe_server.services.audit import record
 from eunoe_server.services.indexing import memory_entry
 from eunoe_server.services.namespaces import Namespaces
 from eunoe_server.services.usage import count
-from eunoe_server.services.withdrawal import delete_memory
+from eunoe_server.services.withdrawal import delete_memories
 from eunoe_server.stores.database import Database, Transaction, nothing_more
 from eunoe_server.stores.memories import memory_of, namespace_of
 
@@ -180,7 +180,8 @@ class Memories:
         memory = await self.get(caller, namespace, memory_id)
 
         async def work(tx: Transaction) -> None:
-            await delete_memory(tx, memory_id)
+            if not await delete_memories(tx, [memory_id]):
+                raise MemoryNotFound
             await record(tx, AuditKind.MEMORY_DELETED, caller.key_id, subject=digest_of(memory_id))
 
         tenant = Tenant(caller.project_id, memory.namespace_key)

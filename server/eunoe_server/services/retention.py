@@ -8,9 +8,9 @@ transaction of its own: nobody waits long for one, and one that fails is undone 
 from __future__ import annotations
 
 from eunoe_server.domain.audit import AuditKind
-from eunoe_server.domain.search_entry import SearchObject
 from eunoe_server.services.audit import record
 from eunoe_server.services.dialogues import erase
+from eunoe_server.services.withdrawal import delete_memories
 from eunoe_server.stores.database import Database, Transaction
 
 #: How long after one look through a namespace the next is due.
@@ -46,7 +46,6 @@ class Retention:
             dialogues = await _erase_dialogues(tx, days)
             memories = await _delete_memories(tx, days)
         if dialogues or memories:
-            await tx.search.forget_speakers()
             counts = {"dialogues": dialogues, "memories": memories}
             await record(tx, AuditKind.RETENTION_RAN, None, counts=counts)
         has_more = dialogues == DIALOGUES_AT_ONCE or memories == MEMORIES_AT_ONCE
@@ -57,10 +56,11 @@ async def _erase_dialogues(tx: Transaction, days: int) -> int:
     keys = await tx.retention.lock_idle_dialogues(days, DIALOGUES_AT_ONCE)
     for dialogue in await tx.dialogues.get_many(keys):
         await erase(tx, dialogue, keep_facts=False)
+    if keys:
+        await tx.search.forget_speakers()
     return len(keys)
 
 
 async def _delete_memories(tx: Transaction, days: int) -> int:
-    keys = await tx.retention.delete_old_memories(days, MEMORIES_AT_ONCE)
-    await tx.search.delete_entries(SearchObject.MEMORY, keys)
-    return len(keys)
+    ids = await tx.retention.lock_old_memories(days, MEMORIES_AT_ONCE)
+    return await delete_memories(tx, ids) if ids else 0

@@ -1,17 +1,17 @@
 """What becomes of facts when what says them goes: a message, a dialogue, a branch of one.
 
 What is erased takes with it the facts that rest on it alone; of a branch that another has replaced
-they are closed and stay readable. A fact may also be deleted for itself. Whichever way one goes,
-what it had closed holds again: that the earlier fact ended was known from this one alone.
+they are closed and stay readable. A fact may also be deleted for itself, or grow too old. Whichever
+way one goes, what it had closed holds again: that the earlier fact ended was known from this one
+alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from eunoe_server.domain.dialogue import Dialogue
 from eunoe_server.domain.search_entry import SearchObject
-from eunoe_server.errors import MemoryNotFound
 from eunoe_server.stores.database import Transaction
 from eunoe_server.stores.facts import Withdrawn
 
@@ -30,15 +30,15 @@ async def forget(tx: Transaction, dialogue_id: str, message_id: str | None = Non
     await _show_reopened(tx, withdrawn)
 
 
-async def delete_memory(tx: Transaction, memory_id: str) -> None:
-    """Deletes a memory of the transaction's namespace. Raises MemoryNotFound."""
-    withdrawn = await tx.facts.reopen_before(memory_id)
-    memory_key = await tx.memories.delete(memory_id)
-    if memory_key is None:
-        raise MemoryNotFound
-    await tx.search.delete_entries(SearchObject.MEMORY, [memory_key])
-    await tx.search.forget_speakers()
+async def delete_memories(tx: Transaction, memory_ids: Sequence[str]) -> int:
+    """Deletes those of these memories that are in the transaction's namespace; how many."""
+    withdrawn = await tx.facts.reopen_before(memory_ids)
+    memory_keys = await tx.memories.delete_many(memory_ids)
+    await tx.search.delete_entries(SearchObject.MEMORY, memory_keys)
+    if withdrawn.gone:  # other memories bear nobody's name
+        await tx.search.forget_speakers()
     await _show_reopened(tx, withdrawn)
+    return len(memory_keys)
 
 
 async def _show_reopened(tx: Transaction, withdrawn: Withdrawn) -> None:

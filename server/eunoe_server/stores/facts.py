@@ -97,16 +97,16 @@ class Facts(Store):
         await self._execute(_SQL["release_ids"], ids=[fact.id for fact in gone])
         return await self._without(gone)
 
-    async def reopen_before(self, memory_id: str) -> Withdrawn:
-        """What this memory had closed holds again, because it is about to be deleted.
+    async def reopen_before(self, memory_ids: Sequence[str]) -> Withdrawn:
+        """What these memories had closed holds again, because they are about to be deleted.
 
-        Until whatever closed it in its turn; nothing if it is no fact.
+        Until whatever closed them in their turn; nothing if none is a fact.
         """
-        if await self._one(_SQL["one"], _Baseless, id=memory_id) is None:
+        if not await self._all(_SQL["named"], _Baseless, ids=list(memory_ids)):
             return Withdrawn()
         await self.lock()
-        fact = await self._one(_SQL["one"], _Baseless, id=memory_id)
-        return Withdrawn() if fact is None else await self._without([fact])
+        facts = await self._all(_SQL["named"], _Baseless, ids=list(memory_ids))
+        return await self._without(facts) if facts else Withdrawn()
 
     async def withdraw_superseded(self, dialogue_key: int, dialogue_id: str) -> Withdrawn:
         """Closes the facts that rest on superseded messages of the dialogue alone.

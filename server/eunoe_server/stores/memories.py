@@ -123,17 +123,15 @@ class Memories(Store):
             return None
         return await self._one(_SQL["get"], _memory, id=memory_id, in_namespace=in_namespace)
 
-    async def delete(self, memory_id: str) -> int | None:
-        """Deletes a memory and frees its id; its key, None when there was none."""
-        memory_key = await self._one(
-            _SQL["delete"],
-            _memory_key,
-            id=memory_id,
-            in_namespace=await self._namespace_of(memory_id),
-        )
-        if memory_key is not None:
-            await self._execute(_SQL["release_ids"], ids=[memory_id])
-        return memory_key
+    async def delete_many(self, memory_ids: Sequence[str]) -> Sequence[int]:
+        """Deletes those of these that are in the transaction's namespace and frees their ids.
+
+        Their keys.
+        """
+        gone = dict(await self._all(_SQL["delete_many"], _key_and_id, ids=list(memory_ids)))
+        if gone:
+            await self._execute(_SQL["release_ids"], ids=list(gone))
+        return list(gone.values())
 
     async def _namespace_of(self, memory_id: str) -> int | None:
         """Where a memory is: in the transaction's namespace, or where its id was claimed."""
@@ -198,10 +196,6 @@ def _memory(
             source_end=source_end,
         )
     return Memory(tags=tuple(tags), fact=fact, **columns)
-
-
-def _memory_key(memory_key: int) -> int:
-    return memory_key
 
 
 def _namespace_key(namespace_key: int) -> int:

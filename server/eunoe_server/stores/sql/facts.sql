@@ -63,12 +63,12 @@ where
     f.namespace_key = %(namespace_key)s and f.project_id = %(project_id)s
     and f.dialogue_id = %(dialogue_id)s and m.superseded_at is not null;
 
--- one --
+-- named --
 select memory_key, id, valid_to, superseded_by, superseded_at
 from memories
 where
     namespace_key = %(namespace_key)s and project_id = %(project_id)s
-    and id = %(id)s and fact_type is not null;
+    and id = any(%(ids)s::text []) and fact_type is not null;
 
 -- withdraw --
 -- Every mention is one observation, but for a retraction. What was observed elsewhere as well is

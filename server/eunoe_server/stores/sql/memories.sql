@@ -137,10 +137,12 @@ update memories
 set tags = %(tags)s, modified_at = now()
 where namespace_key = %(in_namespace)s and project_id = %(project_id)s and id = %(id)s;
 
--- delete --
+-- delete_many --
 delete from memories
-where namespace_key = %(in_namespace)s and project_id = %(project_id)s and id = %(id)s
-returning memory_key;
+where
+    namespace_key = %(namespace_key)s and project_id = %(project_id)s
+    and id = any(%(ids)s::text [])
+returning memory_key, id;
 
 -- release_ids --
 delete from resource_ids

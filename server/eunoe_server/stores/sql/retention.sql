@@ -28,29 +28,17 @@ order by created_at
 limit %(limit)s
 for no key update skip locked;
 
--- delete_old_memories --
+-- old_memories --
 -- A fact's last change is when it was last heard.
-with old as (
-    select memory_key
-    from memories
-    where
-        namespace_key = %(namespace_key)s and project_id = %(project_id)s
-        and created_at < now() - make_interval(days => %(days)s)
-        and modified_at < now() - make_interval(days => %(days)s)
-    order by created_at
-    limit %(limit)s
-    for update skip locked
-)
-
-delete from memories
+select id
+from memories
 where
     namespace_key = %(namespace_key)s and project_id = %(project_id)s
-    and memory_key in (select memory_key from old)
-returning memory_key, id;
-
--- release_ids --
-delete from resource_ids
-where project_id = %(project_id)s and kind = 'memory' and id = any(%(ids)s);
+    and created_at < now() - make_interval(days => %(days)s)
+    and modified_at < now() - make_interval(days => %(days)s)
+order by created_at
+limit %(limit)s
+for update skip locked;
 
 -- postpone --
 update namespaces
