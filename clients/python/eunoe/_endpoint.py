@@ -2,7 +2,7 @@
 
 Reads are repeated by gRPC itself, by this service config: they change nothing, so nothing can go
 wrong twice. Writes are not in it. A repeated write needs to know that it is one, so those are
-repeated in `_async/wire.py`; a chat never is, since each attempt costs an answer of the model.
+repeated in `_async/wire.py` with their idempotency key, and whole chats as well; streams are not.
 """
 
 from __future__ import annotations

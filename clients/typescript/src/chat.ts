@@ -1,4 +1,7 @@
-/** Chats with a model that remembers. A chat is never repeated: each attempt costs an answer. */
+/**
+ * Chats with a model that remembers. A whole answer that may never have been asked for is asked for
+ * again, with the same idempotency key; a stream is not.
+ */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Role } from "./dialogue.js";
 import {

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 
 class Chat:
-    """Chats with a model that remembers. A chat is never repeated: each attempt costs an answer."""
+    """Chats with a model that remembers.
+
+    A whole answer that may never have been asked for is asked for again, with the same idempotency
+    key; a stream is not.
+    """
 
     def __init__(self, wire: Wire, timeout_seconds: float) -> None:
         self._wire = wire
