@@ -1,6 +1,6 @@
 /** Dialogues: conversations with their messages and their state. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { NotFound } from "./errors.js";
+import { orNull } from "./errors.js";
 import type {
   Dialogue as SentDialogue,
   Message as SentMessage,
@@ -221,15 +221,10 @@ export class Dialogue {
   /** One message by its id; null when there is none. */
   async getMessage(id: string): Promise<Message | null> {
     const { id: dialogueId, namespace } = this;
-    try {
-      const { message } = await this.#wire.read((options) =>
-        this.#wire.dialogue.getMessage({ dialogueId, id, namespace }, options),
-      );
-      return new Message(this.#wire, message!);
-    } catch (error) {
-      if (error instanceof NotFound) return null;
-      throw error;
-    }
+    const found = await orNull(
+      this.#wire.read((options) => this.#wire.dialogue.getMessage({ dialogueId, id, namespace }, options)),
+    );
+    return found && new Message(this.#wire, found.message!);
   }
 
   /** Deletes a message for good. Throws NotFound. */
@@ -361,13 +356,8 @@ export async function getDialogue(
   id: string,
   given: { namespace?: string; messageLimit?: number },
 ): Promise<Dialogue | null> {
-  try {
-    const { dialogue } = await wire.read((options) => wire.dialogue.getDialogue({ id, ...given }, options));
-    return new Dialogue(wire, dialogue!);
-  } catch (error) {
-    if (error instanceof NotFound) return null;
-    throw error;
-  }
+  const found = await orNull(wire.read((options) => wire.dialogue.getDialogue({ id, ...given }, options)));
+  return found && new Dialogue(wire, found.dialogue!);
 }
 
 export function listDialogues(wire: Wire, given: ListDialoguesOptions): Paged<Dialogue> {

@@ -195,3 +195,13 @@ function isBroken(error: ConnectError): boolean {
   const code = (error.cause as { code?: unknown } | undefined)?.code;
   return typeof code === "string" && /^(ERR_HTTP2_|ECONN|EPIPE|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH)/.test(code);
 }
+
+/** What is found; null when there is none. */
+export async function orNull<T>(finding: Promise<T>): Promise<T | null> {
+  try {
+    return await finding;
+  } catch (error) {
+    if (error instanceof NotFound) return null;
+    throw error;
+  }
+}

@@ -1,5 +1,5 @@
 /** Memories, and the facts among them. */
-import { NotFound } from "./errors.js";
+import { orNull } from "./errors.js";
 import type { Fact as SentFact, Memory as SentMemory } from "./gen/eunoe/v1/memory_pb.js";
 import { optional, parse, stringify, type JsonValue } from "./json.js";
 import { fromMoment, toIso, type Moment } from "./moment.js";
@@ -145,13 +145,8 @@ export async function createMemories(
 }
 
 export async function getMemory(wire: Wire, id: string, namespace: string | undefined): Promise<Memory | null> {
-  try {
-    const { memory } = await wire.read((options) => wire.memory.getMemory({ id, namespace }, options));
-    return new Memory(wire, memory!);
-  } catch (error) {
-    if (error instanceof NotFound) return null;
-    throw error;
-  }
+  const found = await orNull(wire.read((options) => wire.memory.getMemory({ id, namespace }, options)));
+  return found && new Memory(wire, found.memory!);
 }
 
 export function listMemories(wire: Wire, given: ListMemoriesOptions): Paged<Memory> {
