@@ -29,29 +29,18 @@ import structlog
 from eunoe_server.admission import RETRY_SECONDS, Gate
 from eunoe_server.errors import Overloaded
 from eunoe_server.telemetry import Metrics
-from eunoe_server.transport.grpc.interceptors.chain import OPEN_SERVICES, Call, Interceptor
+from eunoe_server.transport.grpc.interceptors.chain import (
+    CHATS,
+    OPEN_SERVICES,
+    WAITS_FOR_MODEL,
+    Call,
+    Interceptor,
+)
 from eunoe_server.transport.grpc.interceptors.request_id import name_of
 from eunoe_server.transport.grpc.status import to_status
 
 log = structlog.get_logger()
 
-#: What remembers and waits for a model, by method; and what only waits for one.
-_CHATS = frozenset(
-    {
-        "/eunoe.v1.ChatService/CompleteChat",
-        "/eunoe.v1.ChatService/StreamChat",
-        "/eunoe.v1.ChatService/CreateResponse",
-        "/eunoe.v1.ChatService/StreamResponse",
-    }
-)
-_OTHER_MODEL_METHODS = frozenset(
-    {
-        "/eunoe.v1.ChatService/CreateEmbeddings",
-        "/eunoe.v1.ChatService/ListModels",
-        "/eunoe.v1.ChatService/GetModel",
-        "/eunoe.v1.MemoryService/ExtractMemories",
-    }
-)
 #: Between two lines in the log that say how many were refused.
 _REPORT_SECONDS = 1.0
 
@@ -66,12 +55,11 @@ class Gates:
 
     def of(self, method: str) -> Gate:
         """The gate that a method goes through."""
-        waits_for_model = method in _CHATS or method in _OTHER_MODEL_METHODS
-        return self.chats if waits_for_model else self.calls
+        return self.chats if method in WAITS_FOR_MODEL else self.calls
 
     def are_refusing(self, method: str) -> bool:
         """Whether a call that came now would be refused."""
-        if method in _CHATS:
+        if method in CHATS:
             return self.chats.is_refusing or self.steps.is_refusing
         return self.of(method).is_refusing
 

@@ -23,6 +23,22 @@ OPEN_SERVICES = (
     "/grpc.reflection.v1alpha.ServerReflection/",
 )
 
+#: What remembers and waits for a model, by method; and all that waits for one, for minutes perhaps.
+CHATS = frozenset(
+    {
+        "/eunoe.v1.ChatService/CompleteChat",
+        "/eunoe.v1.ChatService/StreamChat",
+        "/eunoe.v1.ChatService/CreateResponse",
+        "/eunoe.v1.ChatService/StreamResponse",
+    }
+)
+WAITS_FOR_MODEL = CHATS | {
+    "/eunoe.v1.ChatService/CreateEmbeddings",
+    "/eunoe.v1.ChatService/ListModels",
+    "/eunoe.v1.ChatService/GetModel",
+    "/eunoe.v1.MemoryService/ExtractMemories",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

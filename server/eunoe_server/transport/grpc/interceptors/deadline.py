@@ -12,22 +12,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from eunoe_server.domain.deadline import due_in
-from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor
+from eunoe_server.transport.grpc.interceptors.chain import WAITS_FOR_MODEL, Call, Interceptor
 
 #: What waits for a model, and an erasure, which goes in steps and takes as long as there is much.
-_TAKES_ITS_TIME = frozenset(
-    {
-        "/eunoe.v1.ChatService/CompleteChat",
-        "/eunoe.v1.ChatService/StreamChat",
-        "/eunoe.v1.ChatService/CreateResponse",
-        "/eunoe.v1.ChatService/StreamResponse",
-        "/eunoe.v1.ChatService/CreateEmbeddings",
-        "/eunoe.v1.ChatService/ListModels",
-        "/eunoe.v1.ChatService/GetModel",
-        "/eunoe.v1.MemoryService/ExtractMemories",
-        "/eunoe.v1.AdminService/DeleteNamespace",
-    }
-)
+_TAKES_ITS_TIME = WAITS_FOR_MODEL | {"/eunoe.v1.AdminService/DeleteNamespace"}
 
 
 class Deadline(Interceptor):
