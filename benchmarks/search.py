@@ -368,7 +368,7 @@ async def _exactly(
             for question, vector in zip(questions, vectors, strict=True):
                 candidates = await tx.search.candidates(question, vector, embedder.name, scope)
                 keys = [each.object_key for each in rank(candidates, question, LIMIT)]
-                found.append([message.id for message in await tx.messages.get_many(keys)])
+                found.append([each.message.id for each in await tx.messages.found(keys)])
             raise _Undo
     return found
 

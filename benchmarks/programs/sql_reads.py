@@ -21,6 +21,7 @@ import psycopg
 from benchmarks.processes import own_program, run_program
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.stores.database import Database
+from eunoe_server.stores.memories import memory_of
 
 BARE = "select * from memories where namespace_key = %s and id = %s"
 
@@ -65,8 +66,7 @@ async def measure(order: ReadOrder) -> ReadReport:
         tenant = Tenant(*row)
 
         async def by_store(memory_id: str) -> None:
-            async with database.transaction(tenant) as tx:
-                assert await tx.memories.get(memory_id) is not None
+            assert await database.ask(tenant, memory_of(tenant, memory_id, row[1]))
 
         async def by_hand(memory_id: str) -> None:
             cursor = await connection.execute(BARE, [tenant.namespace_key, memory_id], prepare=True)

@@ -106,14 +106,14 @@ class Desk:
                 scope or SearchScope(include_uncommitted=True),
             )
             hits = [each for each in rank(candidates, question, 10) if each.relevance > 0]
-            messages = await tx.messages.get_many(
+            messages = await tx.messages.found(
                 [each.object_key for each in hits if each.object is SearchObject.MESSAGE]
             )
             memories = await tx.memories.get_many(
                 [each.object_key for each in hits if each.object is SearchObject.MEMORY]
             )
         assert len(messages) + len(memories) == len(hits), "something deleted is still found"
-        return {message.text for message in messages} | {memory.text for memory in memories}
+        return {each.message.text for each in messages} | {memory.text for memory in memories}
 
     def committer(self, embedder: Embedder) -> Committer:
         """What the worker calls for a claimed dialogue."""
@@ -187,11 +187,11 @@ async def learn(desk: Desk, fact_id: str, *mentions: tuple[str, str]) -> None:
 async def source_of(desk: Desk, fact_id: str) -> tuple[str | None, str | None] | None:
     """Where a fact says that it comes from; None: there is no such fact."""
     async with desk.database.transaction(desk.tenant) as tx:
-        memory = await tx.memories.get(fact_id)
-    if memory is None:
+        memories = await tx.memories.get_named([fact_id])
+    if not memories:
         return None
-    assert memory.fact is not None
-    return memory.fact.source_dialogue_id, memory.fact.source_message_id
+    assert memories[0].fact is not None
+    return memories[0].fact.source_dialogue_id, memories[0].fact.source_message_id
 
 
 # Search

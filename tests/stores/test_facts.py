@@ -72,7 +72,7 @@ async def forget(
 
 async def memory(database: Database, tenant: Tenant, memory_id: str) -> Memory | None:
     async with database.transaction(tenant) as tx:
-        return await tx.memories.get(memory_id)
+        return next(iter(await tx.memories.get_named([memory_id])), None)
 
 
 async def test_a_fact_is_known_by_its_slot_or_its_words_also_when_it_is_closed(

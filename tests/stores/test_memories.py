@@ -12,6 +12,7 @@ from eunoe_server.domain.memory import FactRecord, Memory, MemoryFilter, NewMemo
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.errors import DuplicateId
 from eunoe_server.stores.database import Database, Transaction
+from eunoe_server.stores.memories import memory_of
 from tests.fixtures.database import NewTenant
 
 DAY = timedelta(days=1)
@@ -77,10 +78,10 @@ async def test_a_value_comes_back_character_for_character(
     assert stored.namespace == "alice"
     assert stored.fact is None
     async with database.transaction(tenant) as tx:
-        assert await tx.memories.get("user_789_theme") == stored
-    async with database.transaction(Tenant(tenant.project_id)) as tx:
-        assert await tx.memories.get("user_789_theme") == stored
-        assert await tx.memories.get("nothing") is None
+        assert await tx.memories.get_named(["user_789_theme", "nothing"]) == [stored]
+    for whose in (tenant, Tenant(tenant.project_id)):
+        read = [memory_of(whose, each, stored.namespace_key) for each in (stored.id, "nothing")]
+        assert [await database.ask(whose, each) for each in read] == [[stored], []]
 
 
 async def test_a_fact_comes_back_with_its_provenance(database: Database, tenant: Tenant) -> None:
@@ -110,7 +111,10 @@ async def test_an_id_serves_once_in_a_project_whatever_the_namespace(
         with pytest.raises(DuplicateId, match="A memory with this id already exists"):
             await insert(database, again, new_memory("m1"))
     async with database.transaction(bob) as tx:
-        assert await tx.memories.get("m1") is None
+        assert await tx.memories.get_named(["m1"]) == []
+        assert await tx.memories.taken_ids(["m1"]) == frozenset()
+    async with database.transaction(Tenant(tenant.project_id)) as tx:
+        assert await tx.memories.taken_ids(["m1", "m2"]) == {"m1"}
     await insert(database, await new_tenant("alice", "rival"), new_memory("m1"))
 
 
@@ -138,8 +142,8 @@ async def test_many_are_stored_in_order_or_not_at_all(database: Database, tenant
     with pytest.raises(DuplicateId):
         await insert(database, tenant, new_memory("twice"), new_memory("twice"))
     async with database.transaction(tenant) as tx:
-        assert await tx.memories.get("fresh") is None
-        assert await tx.memories.get("twice") is None
+        assert await tx.memories.get_named(["fresh", "twice"]) == []
+        assert await tx.memories.taken_ids(["fresh", "twice"]) == frozenset()
     assert await insert(database, tenant) == []
 
 
@@ -147,9 +151,7 @@ async def test_tags_are_all_that_changes(
     database: Database, tenant: Tenant, new_tenant: NewTenant
 ) -> None:
     (stored,) = await insert(database, tenant, new_memory("m1", tags=("a",)))
-    changed = await database.run(
-        Tenant(tenant.project_id), lambda tx: tx.memories.retag("m1", ["b", "c"])
-    )
+    changed = await database.run(tenant, lambda tx: tx.memories.retag("m1", ["b", "c"]))
     assert changed is not None
     assert changed.tags == ("b", "c")
     for name in stored.__slots__:

@@ -9,7 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from eunoe_server.domain.dialogue import Dialogue, Message, MessageFilter, NewDialogue, NewMessage
+from eunoe_server.domain.dialogue import (
+    Dialogue,
+    FoundMessage,
+    Message,
+    MessageFilter,
+    NewDialogue,
+    NewMessage,
+)
 from eunoe_server.domain.page import Place
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.errors import DuplicateId, InvalidInput, Overloaded
@@ -79,7 +86,7 @@ async def test_a_message_comes_back_character_for_character(
     async with database.transaction(tenant) as tx:
         assert await tx.messages.transcript(dialogue.dialogue_key) == [stored]
         assert await tx.messages.get(dialogue.dialogue_key, "m1") == stored
-        assert await tx.messages.get_many([stored.message_key]) == [stored]
+        assert await tx.messages.found([stored.message_key]) == [FoundMessage(stored, "d1")]
         assert await tx.messages.at_positions(dialogue.dialogue_key, [0, 5]) == [stored]
     assert (await reread(database, tenant, dialogue)).last_message_at == spoken_at
 

@@ -105,10 +105,8 @@ class Memories:
     async def _first_taken(self, project_id: int, ids: Sequence[str]) -> int | None:
         """Which id is taken, anywhere in the project. None: it has been freed meanwhile."""
         async with self._database.transaction(Tenant(project_id)) as tx:
-            for index, memory_id in enumerate(ids):
-                if await tx.memories.get(memory_id) is not None:
-                    return index
-        return None
+            taken = await tx.memories.taken_ids(ids)
+        return next((index for index, each in enumerate(ids) if each in taken), None)
 
     async def get(self, caller: Caller, namespace: str | None, memory_id: str) -> Memory:
         """The memory of this id, in that namespace or anywhere. Raises MemoryNotFound."""

@@ -22,7 +22,7 @@ _SQL = load_queries("memories")
 
 
 class Memories(Store):
-    """Of one namespace; by id and in lists also of a whole project."""
+    """Of one namespace; in lists and as ids also of a whole project."""
 
     __slots__ = ()
 
@@ -74,12 +74,6 @@ class Memories(Store):
         stored = {memory.id: memory for memory in await self.get_many(list(keys.values()))}
         return [stored[memory.id] for memory in new]
 
-    async def get(self, memory_id: str) -> Memory | None:
-        """The memory of this id."""
-        return await self._one(
-            _SQL["get"], _memory, id=memory_id, in_namespace=await self._namespace_of(memory_id)
-        )
-
     async def get_many(self, memory_keys: Sequence[int]) -> Sequence[Memory]:
         """The memories of these keys, in no order."""
         return await self._all(_SQL["get_many"], _memory, memory_keys=list(memory_keys))
@@ -87,6 +81,10 @@ class Memories(Store):
     async def get_named(self, memory_ids: Sequence[str]) -> Sequence[Memory]:
         """The memories of these ids in the transaction's namespace, in no order."""
         return await self._all(_SQL["get_named"], _memory, ids=list(memory_ids))
+
+    async def taken_ids(self, memory_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these ids that memories have; in a project's transaction, anywhere in it."""
+        return frozenset(await self._all(_SQL["taken_ids"], _id, ids=list(memory_ids)))
 
     async def list_page(
         self,
@@ -115,13 +113,9 @@ class Memories(Store):
 
     async def retag(self, memory_id: str, tags: Sequence[str]) -> Memory | None:
         """Replaces all tags; None when there is no such memory."""
-        in_namespace = await self._namespace_of(memory_id)
-        changed = await self._execute(
-            _SQL["retag"], id=memory_id, in_namespace=in_namespace, tags=list(tags)
-        )
-        if not changed:
+        if not await self._execute(_SQL["retag"], id=memory_id, tags=list(tags)):
             return None
-        return await self._one(_SQL["get"], _memory, id=memory_id, in_namespace=in_namespace)
+        return await self._one(_SQL["get_named"], _memory, ids=[memory_id])
 
     async def delete_many(self, memory_ids: Sequence[str]) -> Sequence[int]:
         """Deletes those of these that are in the transaction's namespace and frees their ids.
@@ -132,12 +126,6 @@ class Memories(Store):
         if gone:
             await self._execute(_SQL["release_ids"], ids=list(gone))
         return list(gone.values())
-
-    async def _namespace_of(self, memory_id: str) -> int | None:
-        """Where a memory is: in the transaction's namespace, or where its id was claimed."""
-        if self._tenant is not None and self._tenant.namespace_key is not None:
-            return self._tenant.namespace_key
-        return await self._one(_SQL["namespace_of"], _namespace_key, id=memory_id)
 
 
 def memory_of(tenant: Tenant, memory_id: str, namespace_key: int) -> Read[Memory]:
@@ -200,6 +188,10 @@ def _memory(
 
 def _namespace_key(namespace_key: int) -> int:
     return namespace_key
+
+
+def _id(id: str) -> str:  # noqa: A002 (the column's name)
+    return id
 
 
 def _key_and_id(memory_key: int, id: str) -> tuple[str, int]:  # noqa: A002 (the column's name)

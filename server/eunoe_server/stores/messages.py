@@ -100,12 +100,8 @@ class Messages(Store):
             _SQL["at_positions"], _message, dialogue_key=dialogue_key, positions=list(positions)
         )
 
-    async def get_many(self, message_keys: Sequence[int]) -> Sequence[Message]:
-        """The messages of these keys, of whatever dialogue, in no order."""
-        return await self._all(_SQL["get_many"], _message, message_keys=list(message_keys))
-
     async def found(self, message_keys: Sequence[int]) -> Sequence[FoundMessage]:
-        """The same, each with the id of its dialogue."""
+        """The messages of these keys, each with the id of its dialogue, in no order."""
         return await self._all(_SQL["found"], _found, message_keys=list(message_keys))
 
     async def supersede(self, dialogue_key: int, positions: Sequence[int]) -> None:

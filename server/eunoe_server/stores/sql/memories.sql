@@ -58,6 +58,11 @@ select namespace_key
 from resource_ids
 where project_id = %(project_id)s and kind = 'memory' and id = %(id)s;
 
+-- taken_ids --
+select id
+from resource_ids
+where project_id = %(project_id)s and kind = 'memory' and id = any(%(ids)s::text []);
+
 -- get_many --
 select {columns}
 from memories as m
@@ -135,7 +140,7 @@ order by created_at {direction}, memory_key {direction};
 -- retag --
 update memories
 set tags = %(tags)s, modified_at = now()
-where namespace_key = %(in_namespace)s and project_id = %(project_id)s and id = %(id)s;
+where namespace_key = %(namespace_key)s and project_id = %(project_id)s and id = %(id)s;
 
 -- delete_many --
 delete from memories

@@ -80,13 +80,6 @@ where
     and dialogue_key = %(dialogue_key)s and position = any(%(positions)s)
 order by position;
 
--- get_many --
-select {columns}
-from messages
-where
-    namespace_key = %(namespace_key)s and project_id = %(project_id)s
-    and message_key = any(%(message_keys)s);
-
 -- get_named --
 select {columns}
 from messages
