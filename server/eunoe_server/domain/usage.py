@@ -100,10 +100,5 @@ def month_of(day: date) -> date:
 
 def next_month(day: date) -> datetime:
     """The instant at which the month after this day's begins."""
-    first = month_of(day)
-    later = (
-        first.replace(year=first.year + 1, month=1)
-        if first.month == 12
-        else first.replace(month=first.month + 1)
-    )
+    later = month_of(month_of(day) + timedelta(days=32))
     return datetime(later.year, later.month, 1, tzinfo=UTC)

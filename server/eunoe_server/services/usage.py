@@ -160,6 +160,7 @@ class Meter:
                 log.exception("usage not written", accounts=len(used))
             else:
                 self._heard(project_id, written)
+        self._forget_past_months()
 
     async def _flush_for_ever(self) -> None:
         while True:
@@ -183,13 +184,14 @@ class Meter:
         self._calls[project_id] += calls
 
     def _heard(self, project_id: int, written: Mapping[tuple[str, date], int]) -> None:
-        """What the database knows now, of all servers; and months that are over are forgotten."""
+        """What the database knows now, of all servers."""
+        for month in written.keys() & self._known.keys():
+            self._known[month] = written[month] + self._calls[project_id][month]
+
+    def _forget_past_months(self) -> None:
         this_month = month_of(self._today())
-        self._known = {
-            month: written[month] + self._calls[project_id][month] if month in written else calls
-            for month, calls in self._known.items()
-            if month[1] >= this_month
-        }
+        for month in [month for month in self._known if month[1] < this_month]:
+            del self._known[month]
 
     async def _learn_calls(self, project_id: int, month: tuple[str, date]) -> None:
         with suppress(StorageUnavailable, Overloaded):
