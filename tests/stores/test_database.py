@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from eunoe_server.domain.deadline import due_in
 from eunoe_server.domain.open_transaction import TransactionIsOpen, assert_no_transaction
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.errors import (
@@ -20,6 +21,7 @@ from eunoe_server.errors import (
     StorageUnavailable,
 )
 from eunoe_server.stores.database import Database, Transaction
+from eunoe_server.stores.store import Read
 from tests.fixtures.database import NewTenant
 
 
@@ -90,6 +92,24 @@ async def test_nothing_of_a_tenant_stays_on_its_connection(
         )
         assert await cursor.fetchone() in ((None, None, True), ("", "", True))
         await database._pool.putconn(connection)
+    assert "rolling back returned connection" not in caplog.text
+
+
+async def test_a_read_that_fails_as_its_transaction_begins_leaves_a_clean_connection(
+    dsn: str, tenant: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Two of the driver's operational errors, that leave the connection as it was.
+    deadlock, full_disk = (
+        Read(f"do $$ begin raise sqlstate '{state}'; end $$".encode(), dict)
+        for state in ("40P01", "53100")
+    )
+    async with Database(dsn, min_connections=1, max_connections=1) as database:
+        with pytest.raises(Overloaded):
+            await database.ask(tenant, deadlock)
+        with pytest.raises(StorageUnavailable, match="no space left"):
+            async with database.searching(tenant, full_disk):
+                pass
+        await wait_until_whole(database)
     assert "rolling back returned connection" not in caplog.text
 
 
@@ -256,6 +276,23 @@ async def test_a_cancellation_cannot_come_between_a_connection_and_its_pool(dsn:
         await wait_until_whole(database)
         async with database.transaction(None):
             pass
+
+
+async def test_a_deadline_that_passes_before_there_is_a_connection_costs_none(dsn: str) -> None:
+    async def read() -> None:
+        with due_in(0.05):
+            async with database.transaction(None):
+                pass
+
+    async with Database(dsn, min_connections=1, max_connections=1) as database:
+        async with database.transaction(None):
+            pass
+        async with database._pool._lock:  # as if another caller were just served
+            reading = asyncio.create_task(read())
+            await asyncio.sleep(0.1)
+        with pytest.raises(StorageUnavailable, match="took too long"):
+            await reading
+        await wait_until_whole(database)
 
 
 async def test_the_pool_is_whole_after_a_storm_of_cancellations(

@@ -350,19 +350,26 @@ class Database:
         """
         for _ in range(self._max_connections + 1):
             connection = await self._acquire()
-            limit = TimeLimit(connection, self._seconds_allowed(longest_seconds))
+            try:
+                limit = TimeLimit(connection, self._seconds_allowed(longest_seconds))
+            except StorageUnavailable:  # its time went by while it waited for the connection
+                await self._pool.putconn(connection)
+                raise
             try:
                 cursor = connection.cursor(row_factory=kwargs_row(make))
                 await cursor.execute(beginning)
-            except psycopg.OperationalError:
-                is_dead = connection.closed and not limit.was_reached
-                await self._give_back(connection, limit)
+            except BaseException as error:
+                is_dead = (
+                    isinstance(error, psycopg.OperationalError)
+                    and connection.closed
+                    and not limit.was_reached
+                )
+                try:
+                    await shielded(_undo(connection))
+                finally:
+                    await self._give_back(connection, limit)
                 if not is_dead:
                     raise
-            except BaseException:
-                await shielded(_undo(connection))
-                await self._give_back(connection, limit)
-                raise
             else:
                 self._answered_at = time.monotonic()
                 return connection, cursor, limit
