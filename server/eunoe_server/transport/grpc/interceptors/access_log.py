@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import grpc
 import structlog
 
 from eunoe_server.telemetry import Metrics
-from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor, code_name
+from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor, ended_with
 
 log = structlog.get_logger()
 
@@ -26,15 +24,11 @@ class AccessLog(Interceptor):
     async def around(self, call: Call) -> AsyncIterator[None]:
         """The code is the one that went out; a cancelled call is CANCELLED."""
         started = time.perf_counter()
-        name = "UNKNOWN"
+        name = "OK"
         try:
             yield
-            name = "OK"
-        except (asyncio.CancelledError, GeneratorExit):
-            name = "CANCELLED"
-            raise
-        except grpc.aio.AbortError:
-            name = code_name(call.context)
+        except BaseException as error:
+            name = ended_with(error, call.context)
             raise
         finally:
             seconds = time.perf_counter() - started

@@ -7,6 +7,7 @@ A context variable set there is seen by the handler and by no other call.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -117,8 +118,12 @@ class Interceptor(grpc.aio.ServerInterceptor):
         )
 
 
-def code_name(context: grpc.aio.ServicerContext[Any, Any]) -> str:
-    """What was aborted with, such as `NOT_FOUND`."""
+def ended_with(error: BaseException, context: grpc.aio.ServicerContext[Any, Any]) -> str:
+    """What a call ended with that raised: a status, such as `NOT_FOUND`."""
+    if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+        return "CANCELLED"
+    if not isinstance(error, grpc.aio.AbortError):
+        return "UNKNOWN"
     # The aio context gives back the number that abort() was called with.
     code = context.code()
     if isinstance(code, grpc.StatusCode):

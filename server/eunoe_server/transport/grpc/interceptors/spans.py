@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import grpc
-
 from eunoe_server.telemetry import request_id
 from eunoe_server.tracing import server_span
-from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor, code_name
+from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor, ended_with
 
 
 class Spans(Interceptor):
@@ -35,11 +32,10 @@ class Spans(Interceptor):
             status = "OK"
             try:
                 yield
-            except (asyncio.CancelledError, GeneratorExit):
-                status = "CANCELLED"
-                raise
-            except grpc.aio.AbortError:
-                status = span.error = code_name(call.context)
+            except BaseException as error:
+                status = ended_with(error, call.context)
+                if status != "CANCELLED":
+                    span.error = status
                 raise
             finally:
                 span.attributes["rpc.grpc.status"] = status
