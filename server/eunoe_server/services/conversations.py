@@ -261,14 +261,13 @@ class Conversations:
         when that became so meanwhile, StorageUnavailable, Overloaded.
         """
         known = {index for index, _ in found.alignment.pairs}
-        kept = await read_apart(
-            len(request.body.raw),
-            lambda: {
-                index: self._screen.turn(turn)
-                for index, turn in enumerate(turns)
-                if index not in known
-            },
-        )
+        new = {index: turn for index, turn in enumerate(turns) if index not in known}
+        kept = new
+        if not self._screen.is_off:
+            kept = await read_apart(
+                len(request.body.raw),
+                lambda: {index: self._screen.turn(turn) for index, turn in new.items()},
+            )
         said, answer = answer.turn, replace(answer, turn=self._screen.turn(answer.turn))
         vectors = await self._vectors([*kept.values(), answer.turn])
 
