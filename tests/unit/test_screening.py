@@ -65,6 +65,16 @@ def test_of_a_message_everything_but_its_fingerprint_is_screened() -> None:
     assert kept.digest == said.digest
 
 
+@pytest.mark.parametrize("screen", [REDACT, BLOCK])
+def test_what_holds_no_secret_is_stored_as_without_a_screen(screen: Screen) -> None:
+    memory = MemoryDraft('"tea"', label="l", tags=["b", "a", "b"], metadata='{"x": 1}')
+    message = MessageDraft("user", '"tea"', name="Ana", tags=["b"], metadata='{"x": 1}')
+    dialogue = DialogueDraft(label="l", state='{"x": 1}', tags=("b",))
+    assert screen.memory(memory, "m", "") == NO_SCREEN.memory(memory, "m", "")
+    assert screen.message(message, "m", "p") == NO_SCREEN.message(message, "m", "p")
+    assert screen.dialogue(dialogue, "d") == NO_SCREEN.dialogue(dialogue, "d")
+
+
 def test_of_a_dialogue_label_state_metadata_and_tags_are_screened() -> None:
     draft = DialogueDraft(
         label=KEY, state=json.dumps({"k": KEY}), metadata=json.dumps({"k": KEY}), tags=[KEY]

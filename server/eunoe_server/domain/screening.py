@@ -15,6 +15,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from eunoe_server.domain.dialogue import NewDialogue, NewMessage
 from eunoe_server.domain.dialogue_draft import DialogueChange, DialogueDraft
@@ -25,6 +26,8 @@ from eunoe_server.domain.recalled import Quote
 from eunoe_server.domain.secrets import find_secrets, redacted, redacted_json
 from eunoe_server.domain.turn import Turn, read_turn
 from eunoe_server.errors import InvalidInput
+
+Draft = TypeVar("Draft", MessageDraft, MemoryDraft, DialogueDraft)
 
 
 class SecretPolicy(enum.StrEnum):
@@ -77,6 +80,8 @@ class Screen:
             tags=self.tags(draft.tags, f"{path}.tags"),
             metadata=self.document(draft.metadata, f"{path}.metadata"),
         )
+        if _is_same(clean, draft):
+            return accepted
         return replace(clean.accepted(new_id, path), digest=accepted.digest)
 
     def memory(self, draft: MemoryDraft, new_id: str, path: str) -> NewMemory:
@@ -95,7 +100,7 @@ class Screen:
             tags=self.tags(draft.tags, f"{path}tags"),
             metadata=self.document(draft.metadata, f"{path}metadata"),
         )
-        return clean.accepted(new_id, path)
+        return accepted if _is_same(clean, draft) else clean.accepted(new_id, path)
 
     def dialogue(self, draft: DialogueDraft, new_id: str) -> NewDialogue:
         """The dialogue to store, as `draft.accepted` gives it. Raises what that raises."""
@@ -109,7 +114,7 @@ class Screen:
             metadata=self.document(draft.metadata, "metadata"),
             tags=self.tags(draft.tags),
         )
-        return clean.accepted(new_id)
+        return accepted if _is_same(clean, draft) else clean.accepted(new_id)
 
     def change(self, change: DialogueChange) -> DialogueChange:
         """The change to make, as `change.accepted` gives it. Raises what that raises."""
@@ -136,6 +141,11 @@ class Screen:
                 field, f"holds {what or 'a secret'}; this server keeps no secrets"
             )
         return clean
+
+
+def _is_same(clean: Draft, draft: Draft) -> bool:
+    """Whether there was nothing to take out; then it need not be read a second time."""
+    return clean == replace(draft, tags=tuple(draft.tags))
 
 
 #: Keeps everything.
