@@ -201,7 +201,7 @@ def server_with_slow_model(settings: Mapping[str, str] | None = None) -> Iterato
             yield server
 
 
-async def measure(seconds: float, seed: int) -> Rows:
+async def measure(seconds: float = 60.0, seed: int = 0) -> Rows:
     """Reading, writing and searching; then chats, with what that did to their memory."""
     with server_with_slow_model() as server:
         await fill(server.grpc)
