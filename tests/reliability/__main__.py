@@ -15,7 +15,7 @@ import importlib
 import inspect
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -48,6 +48,7 @@ RUNS = (
     Run("overload", "four times what can be served", {"seconds": 5}),
     Run("tenants", "three tenants without the application's filters", {"operations": 5_000}),
     Run("erasure", "canaries in an erased namespace"),
+    Run("models", "random calls against a model of each", {"examples": 10}),
     Run("fuzz_http", "requests made from the OpenAPI document", {"requests": 2_000}),
     Run("fuzz_grpc", "random bytes at every gRPC method", {"calls": 2_000}),
     Run(
@@ -57,14 +58,25 @@ RUNS = (
 )
 
 
-def measured(run: Run, *, quick: bool, seed: int) -> Rows:
-    """The rows of one run."""
-    measure = importlib.import_module(f"tests.reliability.{run.module}").measure
+def measure_of(run: Run) -> Callable[..., Awaitable[Rows]]:
+    """What the module measures with."""
+    measure: Callable[..., Awaitable[Rows]] = importlib.import_module(
+        f"tests.reliability.{run.module}"
+    ).measure
+    return measure
+
+
+def options_of(run: Run, *, quick: bool, seed: int) -> dict[str, float]:
+    """What `measure` is called with."""
     options: dict[str, float] = dict(run.quick) if quick else {}
-    if "seed" in inspect.signature(measure).parameters:
+    if "seed" in inspect.signature(measure_of(run)).parameters:
         options["seed"] = seed
-    rows: Rows = asyncio.run(measure(**options))
-    return rows
+    return options
+
+
+async def measured(run: Run, *, quick: bool, seed: int) -> Rows:
+    """The rows of one run."""
+    return await measure_of(run)(**options_of(run, quick=quick, seed=seed))
 
 
 def main() -> int:
@@ -84,7 +96,7 @@ def main() -> int:
         _console.print(f"[{number}/{len(chosen)}] {run.module}: {run.about}")
         began = time.monotonic()
         try:
-            rows += measured(run, quick=options.quick, seed=options.seed)
+            rows += asyncio.run(measured(run, quick=options.quick, seed=options.seed))
         except Exception as error:  # noqa: BLE001 - the other runs have something to say as well
             _console.print_exception()
             rows.append((run.module, "", f"broken: {type(error).__name__}"))

@@ -34,7 +34,7 @@ async def test_a_server_brings_its_embedded_postgres_back_and_lives_on() -> None
     assert outcome.orphans == 0
     assert outcome.load.improper == []
     assert outcome.serving_again_seconds != [float("inf")]
-    assert not outcome.was_restarted
+    assert not outcome.needs_restart
 
 
 async def test_an_outside_postgres_that_was_killed_is_used_again() -> None:
@@ -42,6 +42,7 @@ async def test_an_outside_postgres_that_was_killed_is_used_again() -> None:
     assert outcome.verdict.is_clean, outcome.verdict
     assert outcome.load.improper == []
     assert outcome.serving_again_seconds != [float("inf")]
+    assert not outcome.needs_restart
 
 
 async def test_calls_that_hang_up_leave_nothing_behind() -> None:
@@ -64,6 +65,7 @@ async def test_without_its_database_every_call_ends_and_chats_go_on() -> None:
     assert outcome.not_serving_after < float("inf")
     assert outcome.writing_after_healing < float("inf")
     assert outcome.livez_failures == 0
+    assert not outcome.needs_restart
 
 
 async def test_a_database_that_hangs_is_given_up_on_here_and_there() -> None:
