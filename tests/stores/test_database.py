@@ -98,11 +98,11 @@ async def test_nothing_of_a_tenant_stays_on_its_connection(
 async def test_a_read_that_fails_as_its_transaction_begins_leaves_a_clean_connection(
     dsn: str, tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # Two of the driver's operational errors, that leave the connection as it was.
-    deadlock, full_disk = (
-        Read(f"do $$ begin raise sqlstate '{state}'; end $$".encode(), dict)
-        for state in ("40P01", "53100")
-    )
+    def failing(state: str) -> Read[dict[str, Any]]:
+        return Read(f"do $$ begin raise sqlstate '{state}'; end $$".encode(), dict)
+
+    # Two of the driver's operational errors that leave the connection as it was.
+    deadlock, full_disk = failing("40P01"), failing("53100")
     async with Database(dsn, min_connections=1, max_connections=1) as database:
         with pytest.raises(Overloaded):
             await database.ask(tenant, deadlock)

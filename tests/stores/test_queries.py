@@ -26,8 +26,6 @@ async def test_every_query_prepares(subject: str, dsn: str) -> None:
         for name, query in load_queries(subject).items():
             if "{follows}" in query:
                 query = SQL(query).format(**NEWEST_FIRST).as_string(connection)
-            # Values that a statement without parameters is completed with.
-            query = re.sub(r"\{(\w+)\}", r"%(\1)s", query)
             parameters = dict.fromkeys(re.findall(r"%\((\w+)\)[sb]", query))
             for number, parameter in enumerate(parameters, start=1):
                 query = re.sub(rf"%\({parameter}\)[sb]", f"${number}", query)
@@ -42,6 +40,15 @@ def test_every_block_is_used_by_the_store_of_its_name(subject: str) -> None:
     code = resources.files("eunoe_server.stores").joinpath(f"{subject}.py").read_text("utf-8")
     for name in load_queries(subject):
         assert f'"{name}"' in code, f"nothing uses {name} of {subject}.sql"
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_every_part_is_named_in_a_block_of_its_file(subject: str) -> None:
+    file = resources.files("eunoe_server.stores").joinpath("sql", f"{subject}.sql")
+    text = file.read_text("utf-8")
+    statements = re.sub(r"^\s*--.*\n", "", text, flags=re.MULTILINE)
+    for part in re.findall(r"^-- (\{\w+\}) --$", text, flags=re.MULTILINE):
+        assert part in statements, f"nothing is made of {part} of {subject}.sql"
 
 
 def test_a_block_is_its_text_without_comments() -> None:
