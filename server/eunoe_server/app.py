@@ -125,7 +125,7 @@ async def running(settings: Settings, http: socket.socket | None = None) -> Asyn
     addresses, and leaves the schema, the first key, health and metrics to its parent.
     """
     async with AsyncExitStack() as stack:
-        stack.enter_context(traces_exported())
+        is_traced = stack.enter_context(traces_exported())
         metrics = Metrics()
         dsn = await stack.enter_async_context(open_postgres(settings))
         if http is None:
@@ -248,7 +248,7 @@ async def running(settings: Settings, http: socket.socket | None = None) -> Asyn
                     Shedding(gates, metrics),
                     in_flight,
                     RequestId(),
-                    Spans(),
+                    *([Spans()] if is_traced else ()),
                     AccessLog(metrics),
                     Errors(),
                     Deadline(settings.server.call_seconds),
@@ -304,15 +304,17 @@ async def running(settings: Settings, http: socket.socket | None = None) -> Asyn
 
 
 @contextmanager
-def traces_exported() -> Iterator[None]:
-    """Exports traces while the context lasts, if that is asked for and can be done."""
+def traces_exported() -> Iterator[bool]:
+    """Whether traces are exported while the context lasts: if it is asked for and can be done."""
+    is_traced = False
     with ExitStack() as stack:
         if wants_traces():
             try:
                 stack.enter_context(exporting())
+                is_traced = True
             except ImportError:
                 log.warning("no traces: OTEL_* asks for them, eunoe-server[otel] is not installed")
-        yield
+        yield is_traced
 
 
 async def bring_schema(settings: Settings, dsn: str) -> None:

@@ -3,7 +3,8 @@
 1. `Shedding`         first, so that a refusal for overload costs next to nothing
 2. `InFlight`         outside of all that may store, so that a call counts until the last is done
 3. `RequestId`        so that every later line and error can name the request
-4. `Spans`            outside of errors, as the next, and inside of what names the request
+4. `Spans`            if traces are exported; outside of errors, as the next, and inside of what
+                      names the request
 5. `AccessLog`        outside of errors, so that it sees the status that really went out
 6. `Errors`           outside of auth, so that a refused key is answered like any other error
 7. `Deadline`         before the first question to the database, which is about the key

@@ -1,4 +1,4 @@
-"""A span a call, for those who trace."""
+"""A span a call; in the chain only where traces are exported."""
 
 from __future__ import annotations
 
