@@ -6,14 +6,14 @@ included, and what becomes of facts when the messages that say them go.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from eunoe_server.domain.fact import FactType, KnownFact, normalised
+from eunoe_server.domain.fact import FactType, KnownFact
 from eunoe_server.domain.memory import FactMention
+from eunoe_server.stores.memories import Memories, text_digest
 from eunoe_server.stores.queries import load_queries
 from eunoe_server.stores.store import Store
 
@@ -93,8 +93,7 @@ class Facts(Store):
         gone = await self._withdraw(dialogue_id, None if message_id is None else [message_id])
         if not gone:
             return Withdrawn()
-        await self._execute(_SQL["delete"], memory_keys=[fact.memory_key for fact in gone])
-        await self._execute(_SQL["release_ids"], ids=[fact.id for fact in gone])
+        await Memories(self._connection, self._tenant).delete_many([fact.id for fact in gone])
         return await self._without(gone)
 
     async def reopen_before(self, memory_ids: Sequence[str]) -> Withdrawn:
@@ -163,11 +162,6 @@ class Facts(Store):
             [fact.memory_key for fact in gone],
             [fact for fact in reopened if fact.memory_key not in keys],
         )
-
-
-def text_digest(text: str) -> bytes:
-    """Equal for texts whose normalised forms are; short, however long they are."""
-    return hashlib.sha256(normalised(text).encode()).digest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

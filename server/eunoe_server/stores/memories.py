@@ -6,15 +6,16 @@ memories themselves are spread by namespace.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from eunoe_server.domain.fact import normalised
 from eunoe_server.domain.memory import FactRecord, Memory, MemoryFilter, NewMemory
 from eunoe_server.domain.page import Page, Place
 from eunoe_server.domain.tenant import Tenant
-from eunoe_server.stores.facts import text_digest
 from eunoe_server.stores.queries import load_queries
 from eunoe_server.stores.store import Read, Store, read
 
@@ -126,6 +127,11 @@ class Memories(Store):
         if gone:
             await self._execute(_SQL["release_ids"], ids=list(gone))
         return list(gone.values())
+
+
+def text_digest(text: str) -> bytes:
+    """Equal for texts whose normalised forms are; short, however long they are."""
+    return hashlib.sha256(normalised(text).encode()).digest()[:16]
 
 
 def memory_of(tenant: Tenant, memory_id: str, namespace_key: int) -> Read[Memory]:

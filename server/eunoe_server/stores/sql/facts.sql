@@ -105,16 +105,6 @@ where
     m.namespace_key = %(namespace_key)s and m.project_id = %(project_id)s
     and m.observations <= counted.times;
 
--- delete --
-delete from memories
-where
-    namespace_key = %(namespace_key)s and project_id = %(project_id)s
-    and memory_key = any(%(memory_keys)s::bigint []);
-
--- release_ids --
-delete from resource_ids
-where project_id = %(project_id)s and kind = 'memory' and id = any(%(ids)s);
-
 -- close --
 update memories
 set
