@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from eunoe_server.domain.caller import Caller, Scope, check_namespace, format_key, key_id_of
@@ -25,6 +27,14 @@ def test_the_id_of_any_other_key_tells_nothing_of_it() -> None:
     assert "secret" not in key_id_of("my-secret-key-of-20-characters")
     assert key_id_of("one-key") != key_id_of("other-key")
     assert key_id_of("one-key") == key_id_of("one-key")
+
+
+@pytest.mark.parametrize(
+    ("key", "is_bound"),
+    [(FREE, False), (BOUND, True), (PREFIXED, True), (replace(FREE, namespace=""), True)],
+)
+def test_a_key_is_bound_to_a_namespace_or_to_a_prefix(key: Caller, is_bound: bool) -> None:
+    assert key.is_bound is is_bound
 
 
 def test_a_free_key_works_where_it_is_asked_to() -> None:

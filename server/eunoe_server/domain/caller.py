@@ -42,6 +42,11 @@ class Caller:
     #: Calls in a calendar month (UTC) at most; 0: any number; None: the server's default.
     monthly_calls: int | None = None
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether it was made for some namespaces only: for one, or for those of a prefix."""
+        return self.namespace is not None or self.namespace_prefix is not None
+
     def namespace_for(self, asked: str | None) -> str:
         """The namespace to work in: the key's own, else what was asked for, else the global one.
 

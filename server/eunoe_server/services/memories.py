@@ -110,7 +110,7 @@ class Memories:
 
     async def get(self, caller: Caller, namespace: str | None, memory_id: str) -> Memory:
         """The memory of this id, in that namespace or anywhere. Raises MemoryNotFound."""
-        tenant = await self._scope(caller, namespace)
+        tenant = await self._namespaces.scope(caller, namespace)
         if tenant is None or not can_be_id(memory_id):
             raise MemoryNotFound
         home = tenant.namespace_key
@@ -134,7 +134,7 @@ class Memories:
         newest_first: bool,
     ) -> TokenPage[Memory]:
         """Memories of that namespace, or of all that the key may see. Raises InvalidParameter."""
-        tenant = await self._scope(caller, namespace)
+        tenant = await self._namespaces.scope(caller, namespace)
         listing = Listing("memories", caller.project_id, (tenant, wanted), newest_first)
         after = read_token(token, listing) if token else None
         if tenant is None:
@@ -226,16 +226,6 @@ class Memories:
         except EmbedderUnavailable:
             log.warning("kept without vectors", texts=len(texts), embedder=self._embedder.name)
             return [None] * len(texts)
-
-    async def _scope(self, caller: Caller, namespace: str | None) -> Tenant | None:
-        """Where to look: one namespace, or all of the project. None: there is no such namespace.
-
-        A key that is bound to a prefix must name one (`admin.proto`). Raises NotPermitted.
-        """
-        is_bound = caller.namespace is not None or caller.namespace_prefix is not None
-        if namespace is None and not is_bound:
-            return Tenant(caller.project_id)
-        return await self._namespaces.find(caller.project_id, caller.namespace_for(namespace))
 
 
 async def _stored(tx: Transaction, ids: Sequence[str]) -> Sequence[Memory]:

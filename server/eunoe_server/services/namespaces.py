@@ -59,6 +59,16 @@ class Namespaces:
         """The tenant of an existing namespace; None when nobody has stored anything there."""
         return await self._resolve(project_id, name, create=False)
 
+    async def scope(self, caller: Caller, name: str | None) -> Tenant | None:
+        """Where to look: one namespace, or all of the project. None: there is no such namespace.
+
+        A key that is bound to a prefix must name one (`admin.proto`). Raises what
+        `Caller.namespace_for` raises.
+        """
+        if name is None and not caller.is_bound:
+            return Tenant(caller.project_id)
+        return await self.find(caller.project_id, caller.namespace_for(name))
+
     async def write(
         self,
         project_id: int,

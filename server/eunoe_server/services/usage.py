@@ -123,16 +123,12 @@ class Meter:
     ) -> UsagePeriod:
         """What was used on those days, as far as it is written. Raises InvalidParameter."""
         days = days_asked_for(start, end, self._now())
-        in_namespace = None
-        if namespace is not None or caller.namespace is not None or caller.namespace_prefix:
-            name = caller.namespace_for(namespace)
-            tenant = await self._namespaces.find(caller.project_id, name)
-            if tenant is None:
-                return UsagePeriod({})
-            in_namespace = tenant.namespace_key
+        scope = await self._namespaces.scope(caller, namespace)
+        if scope is None:
+            return UsagePeriod({})
         async with self._database.transaction(Tenant(caller.project_id)) as tx:
             return UsagePeriod(
-                await tx.usage.by_day(days, in_namespace=in_namespace, key_id=key_id or None)
+                await tx.usage.by_day(days, in_namespace=scope.namespace_key, key_id=key_id or None)
             )
 
     @asynccontextmanager

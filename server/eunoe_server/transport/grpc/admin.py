@@ -208,7 +208,7 @@ def _binding(request: admin_pb2.CreateApiKeyRequest, who: Caller) -> tuple[str |
 
 def _unbound(who: Caller) -> None:
     """The keys and the audit trail of a project concern all of its namespaces."""
-    if who.namespace is not None or who.namespace_prefix is not None:
+    if who.is_bound:
         raise NotPermitted(
             "This API key is bound to namespaces and administers neither keys nor the audit trail."
         )
