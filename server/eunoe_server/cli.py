@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -48,8 +47,6 @@ app.add_typer(keys, name="keys")
 app.add_typer(database)
 app.add_typer(namespaces)
 app.add_typer(transfer)
-
-T = TypeVar("T")
 
 
 def main() -> None:
@@ -226,7 +223,7 @@ def health(
     settings = load_settings(config, ops_address=ops_address)
     from eunoe_server.administration import ask_readiness  # noqa: PLC0415 - as above
 
-    answer = _run(ask_readiness(settings))
+    answer = asyncio.run(ask_readiness(settings))
     out.print(answer or "ready", highlight=False)
     raise typer.Exit(1 if answer else 0)
 
@@ -249,7 +246,7 @@ def doctor(
             is_well = is_well and finding.is_well
         return is_well
 
-    raise typer.Exit(0 if _run(look()) else 1)
+    raise typer.Exit(0 if asyncio.run(look()) else 1)
 
 
 @keys.command("create")
@@ -283,7 +280,7 @@ def create_key(
     settings = load_settings(config, data_dir=data_dir, database_url=database_url)
     from eunoe_server import administration  # noqa: PLC0415 - as above
 
-    token = _run(
+    token = asyncio.run(
         administration.create_key(
             settings,
             project=project,
@@ -310,7 +307,7 @@ def list_keys(
     from eunoe_server import administration  # noqa: PLC0415 - as above
 
     table = Table("Id", "Name", "Scopes", "Namespace", "Created", "State", box=None)
-    for key in _run(administration.list_keys(settings, project=project)):
+    for key in asyncio.run(administration.list_keys(settings, project=project)):
         bound = "any" if key.namespace is None else key.namespace
         if key.namespace_prefix is not None:
             bound = f"{key.namespace_prefix}*"
@@ -340,7 +337,7 @@ def rotate_key(
     settings = load_settings(config, data_dir=data_dir, database_url=database_url)
     from eunoe_server import administration  # noqa: PLC0415 - as above
 
-    token = _run(
+    token = asyncio.run(
         administration.rotate_key(settings, project=project, key_id=key_id, grace_seconds=grace)
     )
     out.print(token, highlight=False, soft_wrap=True)
@@ -358,9 +355,5 @@ def revoke_key(
     settings = load_settings(config, data_dir=data_dir, database_url=database_url)
     from eunoe_server import administration  # noqa: PLC0415 - as above
 
-    _run(administration.revoke_key(settings, project=project, key_id=key_id))
+    asyncio.run(administration.revoke_key(settings, project=project, key_id=key_id))
     out.print(f"revoked {key_id}", highlight=False)
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)

@@ -20,7 +20,6 @@
 from eunoe_server.transport.grpc.interceptors.access_log import AccessLog
 from eunoe_server.transport.grpc.interceptors.admission import Admission, Gates, Shedding
 from eunoe_server.transport.grpc.interceptors.authentication import Authentication, caller
-from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor
 from eunoe_server.transport.grpc.interceptors.deadline import Deadline
 from eunoe_server.transport.grpc.interceptors.decoding import Decoding
 from eunoe_server.transport.grpc.interceptors.errors import Errors
@@ -36,14 +35,12 @@ __all__ = [
     "AccessLog",
     "Admission",
     "Authentication",
-    "Call",
     "Deadline",
     "Decoding",
     "Errors",
     "Gates",
     "IdempotencyKeys",
     "InFlight",
-    "Interceptor",
     "Metering",
     "RateLimit",
     "RequestId",
