@@ -82,7 +82,7 @@ RUN_ATTEMPTS = 6
 #: A transaction gives up so long before its deadline, so that its caller can still be told. Who
 #: waits for less than a few times that hears it from its own clock.
 NOTICE_SECONDS = 0.6
-#: Without an answer for so long, and with two probes in vain, nobody is sent to the database.
+#: Without an answer for so long, and with the probe in vain, nobody is sent to the database.
 SILENCE_SECONDS = 2.0
 #: A process that stands still must not keep others from its rows.
 IDLE_IN_TRANSACTION_SECONDS = 30

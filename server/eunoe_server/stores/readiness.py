@@ -41,7 +41,10 @@ class Probe:
 
     @property
     def is_in_vain(self) -> bool:
-        """Whether the last two questions got no answer. One may only have come at a bad moment."""
+        """Whether nothing was heard twice since the last answer.
+
+        That is a wait that ended, or a question that failed; one may have come at a bad moment.
+        """
         return self._misses >= 2
 
     async def ask(self) -> Readiness:
