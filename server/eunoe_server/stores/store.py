@@ -43,9 +43,7 @@ def read(
     block: LiteralString, make: Callable[..., Row], tenant: Tenant | None, **values: object
 ) -> Read[Row]:
     """A named block with its `%(value)s` filled in, the tenant's two keys among them."""
-    if tenant is not None:
-        values |= {"project_id": tenant.project_id, "namespace_key": tenant.namespace_key}
-    bound = {name: Literal(value).as_string() for name, value in values.items()}
+    bound = {name: Literal(value).as_string() for name, value in _scoped(values, tenant).items()}
     return Read((block % bound).rstrip(";").encode(), make)
 
 
@@ -58,29 +56,23 @@ class Store:
         self._connection = connection
         self._tenant = tenant
 
-    def _scoped(self, values: dict[str, object]) -> dict[str, object]:
-        if self._tenant is not None:
-            values["project_id"] = self._tenant.project_id
-            values["namespace_key"] = self._tenant.namespace_key
-        return values
-
     async def _all(
         self, query: LiteralString, make: Callable[..., Row], **values: object
     ) -> Sequence[Row]:
         async with self._connection.cursor(row_factory=kwargs_row(make)) as cursor:
-            await cursor.execute(query, self._scoped(values))
+            await cursor.execute(query, _scoped(values, self._tenant))
             return await cursor.fetchall()
 
     async def _one(
         self, query: LiteralString, make: Callable[..., Row], **values: object
     ) -> Row | None:
         async with self._connection.cursor(row_factory=kwargs_row(make)) as cursor:
-            await cursor.execute(query, self._scoped(values))
+            await cursor.execute(query, _scoped(values, self._tenant))
             return await cursor.fetchone()
 
     async def _execute(self, query: LiteralString, **values: object) -> int:
         """The number of rows that were changed."""
-        cursor = await self._connection.execute(query, self._scoped(values))
+        cursor = await self._connection.execute(query, _scoped(values, self._tenant))
         return cursor.rowcount
 
     async def _page(
@@ -153,5 +145,11 @@ class Store:
             "after_key": after.key if after else None,
         }
         async with self._connection.cursor(row_factory=kwargs_row(make)) as cursor:
-            await cursor.execute(block, self._scoped(values), prepare=False)
+            await cursor.execute(block, _scoped(values, self._tenant), prepare=False)
             return await cursor.fetchall()
+
+
+def _scoped(values: dict[str, object], tenant: Tenant | None) -> dict[str, object]:
+    if tenant is None:
+        return values
+    return values | {"project_id": tenant.project_id, "namespace_key": tenant.namespace_key}
