@@ -1,3 +1,11 @@
+-- {columns} --
+-- What an ApiKey is made of.
+id, key_number, project_id, secret_sha256, name, scopes, namespace, namespace_prefix, created_at,
+expires_at, revoked_at, monthly_calls, not {has_ended} as is_active
+
+-- {has_ended} --
+(revoked_at is not null or coalesce(expires_at <= now(), false))
+
 -- insert --
 insert into api_keys (
     id, project_id, secret_sha256, name, scopes, namespace, namespace_prefix, expires_at,
@@ -7,25 +15,16 @@ values (
     %(id)s, %(project_id)s, %(secret_sha256)s, %(name)s, %(scopes)s, %(namespace)s,
     %(namespace_prefix)s, %(expires_at)s, %(monthly_calls)s
 )
-returning
-    id, key_number, project_id, secret_sha256, name, scopes, namespace, namespace_prefix,
-    created_at, expires_at, revoked_at, monthly_calls,
-    (revoked_at is null and (expires_at is null or expires_at > now())) as is_active;
+returning {columns};
 
 -- get --
 -- Without the project: it is what a caller's key is asked for.
-select
-    id, key_number, project_id, secret_sha256, name, scopes, namespace, namespace_prefix,
-    created_at, expires_at, revoked_at, monthly_calls,
-    (revoked_at is null and (expires_at is null or expires_at > now())) as is_active
+select {columns}
 from api_keys
 where id = %(id)s;
 
 -- list_page --
-select
-    id, key_number, project_id, secret_sha256, name, scopes, namespace, namespace_prefix,
-    created_at, expires_at, revoked_at, monthly_calls,
-    (revoked_at is null and (expires_at is null or expires_at > now())) as is_active
+select {columns}
 from api_keys
 where
     project_id = %(project_id)s
@@ -41,10 +40,7 @@ limit %(limit)s::integer + 1;
 update api_keys
 set revoked_at = coalesce(revoked_at, now())
 where id = %(id)s and project_id = %(project_id)s
-returning
-    id, key_number, project_id, secret_sha256, name, scopes, namespace, namespace_prefix,
-    created_at, expires_at, revoked_at, monthly_calls,
-    (revoked_at is null and (expires_at is null or expires_at > now())) as is_active;
+returning {columns};
 
 -- retire --
 -- It works for so long yet, and never longer than it would have.
@@ -57,10 +53,10 @@ select count(*) as keys
 from api_keys
 where
     project_id = %(project_id)s and namespace = %(namespace)s
-    and (revoked_at is not null or expires_at <= now());
+    and {has_ended};
 
 -- forget_ended --
 delete from api_keys
 where
     project_id = %(project_id)s and namespace = %(namespace)s
-    and (revoked_at is not null or expires_at <= now());
+    and {has_ended};

@@ -1,15 +1,19 @@
+-- {columns} --
+-- What a Namespace is made of.
+namespace_key, name, created_at, retention_days
+
 -- get --
-select namespace_key, name, created_at, retention_days
+select {columns}
 from namespaces
 where project_id = %(project_id)s and name = %(name)s;
 
 -- insert --
 insert into namespaces (project_id, name) values (%(project_id)s, %(name)s)
 on conflict (project_id, name) do nothing
-returning namespace_key, name, created_at, retention_days;
+returning {columns};
 
 -- list_page --
-select namespace_key, name, created_at, retention_days
+select {columns}
 from namespaces
 where
     project_id = %(project_id)s
@@ -26,7 +30,7 @@ limit %(limit)s::integer + 1;
 update namespaces
 set retention_days = %(retention_days)s, retention_due_at = now()
 where namespace_key = %(namespace_key)s and project_id = %(project_id)s
-returning namespace_key, name, created_at, retention_days;
+returning {columns};
 
 -- holdings --
 select
