@@ -175,8 +175,7 @@ class Keys:
             raise InvalidInput.of("expires", "must be in the future")
         if monthly_calls is not None and monthly_calls < 0:
             raise InvalidInput.of("monthlyCalls", "must not be negative")
-        key_id = secrets.token_hex(8)
-        token = format_key(key_id, secrets.token_hex(24))
+        key_id, token = _new_token()
         new = NewApiKey(
             id=key_id,
             secret_sha256=hash_key(token),
@@ -249,8 +248,7 @@ class Keys:
         grace = GRACE_SECONDS if grace_seconds is None else grace_seconds
         if not 0 <= grace <= MAX_GRACE_SECONDS:
             raise InvalidInput.of("graceSeconds", f"must be 0 to {MAX_GRACE_SECONDS:,}")
-        new_id = secrets.token_hex(8)
-        token = format_key(new_id, secrets.token_hex(24))
+        new_id, token = _new_token()
 
         async def work(tx: Transaction) -> ApiKey:
             old = await tx.keys.get(key_id)
@@ -259,23 +257,19 @@ class Keys:
             if not most.issuperset(old.scopes):
                 raise NotPermitted("A key cannot give scopes that it does not have.")
             lifetime = old.expires_at - old.created_at if old.expires_at else None
-            key = await tx.keys.insert(
-                NewApiKey(
-                    id=new_id,
-                    secret_sha256=hash_key(token),
-                    name=old.name,
-                    scopes=old.scopes,
-                    namespace=old.namespace,
-                    namespace_prefix=old.namespace_prefix,
-                    expires_at=self._now() + lifetime if lifetime else None,
-                    monthly_calls=old.monthly_calls,
-                )
+            new = NewApiKey(
+                id=new_id,
+                secret_sha256=hash_key(token),
+                name=old.name,
+                scopes=old.scopes,
+                namespace=old.namespace,
+                namespace_prefix=old.namespace_prefix,
+                expires_at=self._now() + lifetime if lifetime else None,
+                monthly_calls=old.monthly_calls,
             )
             await tx.keys.retire(key_id, grace)
             await record(tx, AuditKind.KEY_ROTATED, by, subject=key_id)
-            await record(tx, AuditKind.KEY_CREATED, by, subject=new_id)
-            await tx.idempotency.note(new_id)
-            return key
+            return await _minted(tx, new, by)
 
         key = await self._database.run(Tenant(project_id), work, _minted_before)
         return MintedKey(key, _shown_once(token))
@@ -297,12 +291,22 @@ class Keys:
 
     async def _insert(self, project_id: int, new: NewApiKey, by: str | None) -> ApiKey:
         async def work(tx: Transaction) -> ApiKey:
-            key = await tx.keys.insert(new)
-            await record(tx, AuditKind.KEY_CREATED, by, subject=key.id)
-            await tx.idempotency.note(key.id)
-            return key
+            return await _minted(tx, new, by)
 
         return await self._database.run(Tenant(project_id), work, _minted_before)
+
+
+def _new_token() -> tuple[str, str]:
+    """The id of a new key, and the text that opens it."""
+    key_id = secrets.token_hex(8)
+    return key_id, format_key(key_id, secrets.token_hex(24))
+
+
+async def _minted(tx: Transaction, new: NewApiKey, by: str | None) -> ApiKey:
+    key = await tx.keys.insert(new)
+    await record(tx, AuditKind.KEY_CREATED, by, subject=key.id)
+    await tx.idempotency.note(key.id)
+    return key
 
 
 def _shown_once(token: str) -> str:
