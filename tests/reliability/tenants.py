@@ -155,9 +155,8 @@ class Run:
                 caller = Caller("", project_id, frozenset(Scope))
                 key = await self.database.run(
                     Tenant(project_id),
-                    lambda tx, n=namespace: tx.namespaces.resolve(n, create=True),  # type: ignore[misc]
+                    lambda tx, n=namespace: tx.namespaces.resolve(n),  # type: ignore[misc]
                 )
-                assert key is not None
                 member = Member(
                     caller, namespace, Tenant(project_id, key), f"{project}-{namespace}"
                 )

@@ -382,7 +382,7 @@ async def test_what_cannot_be_stored_is_the_callers_fault(
         with pytest.raises(InvalidInput):
             await database.run(
                 Tenant(tenant.project_id),
-                lambda tx, text=text: tx.namespaces.resolve(text, create=True),  # type: ignore[misc]
+                lambda tx, text=text: tx.namespaces.resolve(text),  # type: ignore[misc]
             )
 
 

@@ -197,11 +197,7 @@ class Namespaces:
         found = await self._database.ask(project, namespace_named(project, name))
         if found or not create:
             return found[0].namespace_key if found else None
-
-        async def work(tx: Transaction) -> int | None:
-            return await tx.namespaces.resolve(name, create=True)
-
-        return await self._database.run(project, work)
+        return await self._database.run(project, lambda tx: tx.namespaces.resolve(name))
 
 
 async def _held(tx: Transaction, namespace: Namespace | None) -> HeldNamespace:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from eunoe_server.domain.page import Page, Place
 from eunoe_server.domain.tenant import Holdings, Namespace, Tenant
+from eunoe_server.stores.driver_errors import RETRY_SECONDS, LostRace
 from eunoe_server.stores.queries import load_queries
 from eunoe_server.stores.store import Read, Store, read
 
@@ -17,14 +18,13 @@ class Namespaces(Store):
 
     __slots__ = ()
 
-    async def resolve(self, name: str, *, create: bool = False) -> int | None:
-        """The key of the namespace of this name, made if asked; None when there is none."""
-        namespace = await self.get(name)
-        if namespace is None and create:
-            # Without a row, somebody else has just made it.
-            namespace = await self._one(_SQL["insert"], Namespace, name=name)
-            namespace = namespace or await self.get(name)
-        return namespace.namespace_key if namespace else None
+    async def resolve(self, name: str) -> int:
+        """The key of the namespace of this name, which is made if there is none."""
+        # Without a row, somebody else has just made it.
+        namespace = await self._one(_SQL["insert"], Namespace, name=name) or await self.get(name)
+        if namespace is None:  # and erased it since
+            raise LostRace(retry_after_seconds=RETRY_SECONDS)
+        return namespace.namespace_key
 
     async def get(self, name: str) -> Namespace | None:
         """The namespace of this name."""
