@@ -11,10 +11,17 @@ import asyncio
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc.aio
 import structlog
 
 from eunoe.v1 import (
@@ -81,7 +88,7 @@ from eunoe_server.transport.grpc.interceptors import (
 from eunoe_server.transport.grpc.memories import MemoryServicer
 from eunoe_server.transport.grpc.search import SearchServicer
 from eunoe_server.transport.grpc.server import GrpcOptions, Servicer, serve_grpc
-from eunoe_server.transport.http.app import build_app
+from eunoe_server.transport.http.app import build_app, refuses_nothing
 from eunoe_server.transport.http.channel import open_channel
 from eunoe_server.transport.http.keep_alive import KeepAlive, KeepAliveMode
 from eunoe_server.transport.http.server import serve_http
@@ -273,18 +280,7 @@ async def running(settings: Settings, http: socket.socket | None = None) -> Asyn
         )
         channel = await stack.enter_async_context(open_channel(f"unix:{socket}"))
         http_port = await stack.enter_async_context(
-            serve_http(
-                build_app(
-                    channel,
-                    max_body_bytes=settings.chat.max_body_bytes,
-                    keep_alive=keep_alive(settings),
-                    describes_itself=settings.server.reflection,
-                    are_refusing=gates.are_refusing,
-                ),
-                http or settings.http_address,
-                drain_seconds=settings.server.drain_seconds,
-                write_idle_seconds=settings.http.write_idle_seconds,
-            )
+            serve_front(settings, channel, http=http, are_refusing=gates.are_refusing)
         )
         ops_port = 0
         if http is None:
@@ -336,9 +332,28 @@ async def ensure_key(settings: Settings, database: Database) -> str | None:
     return await Keys(database).bootstrap(given.get_secret_value() if given else None)
 
 
-def keep_alive(settings: Settings) -> KeepAlive:
-    """What fills a silence in a stream."""
-    return KeepAlive(KeepAliveMode(settings.http.keep_alive), settings.http.keep_alive_seconds)
+def serve_front(
+    settings: Settings,
+    channel: grpc.aio.Channel,
+    *,
+    http: socket.socket | None = None,
+    are_refusing: Callable[[str], bool] = refuses_nothing,
+) -> AbstractAsyncContextManager[int]:
+    """HTTP before the gRPC server behind the channel, as a context manager of the port."""
+    return serve_http(
+        build_app(
+            channel,
+            max_body_bytes=settings.chat.max_body_bytes,
+            keep_alive=KeepAlive(
+                KeepAliveMode(settings.http.keep_alive), settings.http.keep_alive_seconds
+            ),
+            describes_itself=settings.server.reflection,
+            are_refusing=are_refusing,
+        ),
+        http or settings.http_address,
+        drain_seconds=settings.server.drain_seconds,
+        write_idle_seconds=settings.http.write_idle_seconds,
+    )
 
 
 def open_gates(settings: Settings, embedder: Embedder) -> Gates:
@@ -383,17 +398,7 @@ async def shim_until(
     with traces_exported():
         async with (
             open_channel(target) as channel,
-            serve_http(
-                build_app(
-                    channel,
-                    max_body_bytes=settings.chat.max_body_bytes,
-                    keep_alive=keep_alive(settings),
-                    describes_itself=settings.server.reflection,
-                ),
-                settings.http_address,
-                drain_seconds=settings.server.drain_seconds,
-                write_idle_seconds=settings.http.write_idle_seconds,
-            ) as port,
+            serve_front(settings, channel) as port,
         ):
             host, _ = split_address(settings.http_address)
             announce(f"Eunoe serves HTTP on http://{host}:{port}, for gRPC on {target}")
