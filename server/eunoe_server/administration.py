@@ -72,14 +72,21 @@ def _require_embedded(settings: Settings) -> None:
 
 
 @asynccontextmanager
+async def _migrated(settings: Settings) -> AsyncIterator[Database]:
+    """The settings' database, made if there is none, with the schema of this version."""
+    async with open_postgres(settings) as dsn:
+        await migrate(dsn)
+        async with open_database(settings, dsn) as database:
+            yield database
+
+
+@asynccontextmanager
 async def _keys(settings: Settings, *, of_new: bool = False) -> AsyncIterator[Keys]:
     """The keys of the settings' database; of one that is made now only if `of_new`."""
     if not of_new:
         _require_data(settings)
-    async with open_postgres(settings) as dsn:
-        await migrate(dsn)
-        async with open_database(settings, dsn) as database:
-            yield Keys(database)
+    async with _migrated(settings) as database:
+        yield Keys(database)
 
 
 def _require_data(settings: Settings) -> None:
@@ -154,13 +161,11 @@ async def revoke_key(settings: Settings, *, project: str, key_id: str) -> None:
 async def _operator(settings: Settings, project: str) -> AsyncIterator[tuple[Database, Caller]]:
     """The settings' database, and its operator as a caller: of every right and no key."""
     _require_data(settings)
-    async with open_postgres(settings) as dsn:
-        await migrate(dsn)
-        async with open_database(settings, dsn) as database:
-            project_id = await database.open_project(project)
-            if project_id is None:
-                raise InvalidInput(f"There is no project `{project}`.")
-            yield database, Caller(key_id="", project_id=project_id, scopes=frozenset(Scope))
+    async with _migrated(settings) as database:
+        project_id = await database.open_project(project)
+        if project_id is None:
+            raise InvalidInput(f"There is no project `{project}`.")
+        yield database, Caller(key_id="", project_id=project_id, scopes=frozenset(Scope))
 
 
 async def list_namespaces(
@@ -214,12 +219,10 @@ async def reindex(
     keep_others: bool,
 ) -> VectorsInPlace:
     """Moves all texts to the configured embedder as far as it gets; what is in place then."""
-    async with open_postgres(settings) as dsn:
-        await migrate(dsn)
-        async with open_database(settings, dsn) as database, open_embedder(settings) as embedder:
-            moving = Reindex(database, embedder)
-            await moving.run(stop, progress, keep_others=keep_others)
-            return await moving.look()
+    async with _migrated(settings) as database, open_embedder(settings) as embedder:
+        moving = Reindex(database, embedder)
+        await moving.run(stop, progress, keep_others=keep_others)
+        return await moving.look()
 
 
 async def ask_readiness(settings: Settings) -> str:
