@@ -12,6 +12,7 @@ import pytest
 
 from eunoe_server.domain.caller import Caller, Scope
 from eunoe_server.domain.dialogue import NewDialogue
+from eunoe_server.domain.dialogue_draft import DialogueDraft
 from eunoe_server.domain.idempotency import (
     KEPT_SECONDS,
     Claim,
@@ -23,6 +24,7 @@ from eunoe_server.domain.idempotency import (
 )
 from eunoe_server.domain.memory import Memory, MemoryFilter
 from eunoe_server.domain.memory_draft import MemoryDraft
+from eunoe_server.domain.message_draft import MessageDraft
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.errors import (
     IdempotencyInProgress,
@@ -31,12 +33,17 @@ from eunoe_server.errors import (
     MemoryNotFound,
     MessageNotFound,
 )
+from eunoe_server.providers import Embedder
+from eunoe_server.providers.openai import OpenAIEmbedder
 from eunoe_server.providers.wordllama import WordLlamaEmbedder
+from eunoe_server.services.dialogues import Dialogues
 from eunoe_server.services.idempotency import LEASE_SECONDS, Idempotency
 from eunoe_server.services.memories import Memories
+from eunoe_server.services.messages import Messages
 from eunoe_server.services.namespaces import Namespaces
 from eunoe_server.stores.database import Database, Transaction
 from tests.fixtures.database import NewTenant
+from tests.fixtures.upstream import Upstream
 from tests.stores.test_isolation import message
 
 CANARY = "canary-4711"
@@ -45,7 +52,7 @@ CANARY = "canary-4711"
 class Server:
     """What two servers have each of their own, over one database."""
 
-    def __init__(self, database: Database, tenant: Tenant, embedder: WordLlamaEmbedder) -> None:
+    def __init__(self, database: Database, tenant: Tenant, embedder: Embedder) -> None:
         self.caller = Caller("key", tenant.project_id, frozenset(Scope))
         self.idempotency = Idempotency(database)
         self.memories = Memories(database, Namespaces(database), embedder)
@@ -112,6 +119,34 @@ async def test_of_fifty_calls_at_once_one_is_done_and_all_get_its_answer(server:
     memories = await asyncio.gather(*(server.create("k") for _ in range(50)))
     assert len({memory.id for memory in memories}) == 1
     assert await server.stored() == [memories[0].id]
+
+
+async def test_a_repeat_asks_no_embedder_again(
+    database: Database, tenant: Tenant, upstream: Upstream
+) -> None:
+    embedder = OpenAIEmbedder(upstream.base_url, "sk-ours", "small", 8)
+    server = Server(database, tenant, embedder)
+    messages = Messages(database, Namespaces(database), embedder)
+    dialogues = Dialogues(database, Namespaces(database), messages)
+    caller, said = server.caller, [MessageDraft("user", '"I drink tea."')]
+
+    async def every_write() -> list[str]:
+        async with server.idempotency.claimed(server.key("m", "")):
+            memory = await server.memories.create(caller, "alice", MemoryDraft('"tea"'))
+        async with server.idempotency.claimed(server.key("t", "")):
+            await server.memories.retag(caller, "alice", memory.id, ["drinks"])
+        async with server.idempotency.claimed(server.key("d", "")):
+            draft = DialogueDraft(id="d")
+            view = await dialogues.create(caller, "alice", draft, said, ["messages[0]"], 0)
+        async with server.idempotency.claimed(server.key("a", "")):
+            added = await messages.create(caller, "alice", "d", said, 0)
+        return [each.id for each in (memory, *view.messages, *added)]
+
+    first = await asyncio.create_task(every_write())
+    assert len(upstream.requests) == 4
+    assert await asyncio.create_task(every_write()) == first
+    assert len(upstream.requests) == 4
+    await embedder.aclose()
 
 
 async def test_of_two_servers_one_does_it_and_the_other_says_when_to_come_again(

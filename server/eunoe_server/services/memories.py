@@ -7,11 +7,8 @@ kept all the same and found by its words. This module knows no facts: those are 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-
-import structlog
 
 from eunoe_server.domain.audit import AuditKind, digest_of
 from eunoe_server.domain.caller import Caller
@@ -29,25 +26,19 @@ from eunoe_server.domain.tenant import Tenant
 from eunoe_server.domain.usage import Usage
 from eunoe_server.errors import (
     DuplicateId,
-    EmbedderUnavailable,
     FieldViolation,
     InvalidInput,
     MemoryNotFound,
 )
 from eunoe_server.providers import Embedder
 from eunoe_server.services.audit import record
-from eunoe_server.services.indexing import memory_entry
+from eunoe_server.services.indexing import memory_entry, vectors_of
 from eunoe_server.services.namespaces import Namespaces
+from eunoe_server.services.threads import read_apart
 from eunoe_server.services.usage import count
 from eunoe_server.services.withdrawal import delete_memories
 from eunoe_server.stores.database import Database, Transaction, nothing_more
 from eunoe_server.stores.memories import memory_of, namespace_of
-
-log = structlog.get_logger()
-
-
-# Measured: reading JSON takes up to 0.5 us a character. Above this, other calls must not wait.
-_INLINE_CHARACTERS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +185,8 @@ class Memories:
                 for draft, path in zip(drafts, paths, strict=True)
             ]
 
-        if sum(len(draft.value) + len(draft.metadata) for draft in drafts) <= _INLINE_CHARACTERS:
-            return prepare()
-        return await asyncio.to_thread(prepare)
+        characters = sum(len(draft.value) + len(draft.metadata) for draft in drafts)
+        return await read_apart(characters, prepare)
 
     async def _keep(
         self, project_id: int, namespace: str, prepared: Sequence[_Prepared]
@@ -221,11 +211,9 @@ class Memories:
         return kept
 
     async def _vectors(self, texts: Sequence[str]) -> Sequence[Vector | None]:
-        try:
-            return list(await self._embedder.embed(texts))
-        except EmbedderUnavailable:
-            log.warning("kept without vectors", texts=len(texts), embedder=self._embedder.name)
-            return [None] * len(texts)
+        # A repeat reads what the first call has stored.
+        made = None if current_repeat() else await vectors_of(self._embedder, texts)
+        return [None] * len(texts) if made is None else made
 
 
 async def _stored(tx: Transaction, ids: Sequence[str]) -> Sequence[Memory]:

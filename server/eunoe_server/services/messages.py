@@ -133,7 +133,8 @@ class Messages:
             for message in new
             if message.text and message.role in SEARCHABLE_ROLES
         }
-        made = await vectors_of(self._embedder, list(texts.values()))
+        # A repeat reads what the first call has stored.
+        made = None if current_repeat() else await vectors_of(self._embedder, list(texts.values()))
         vectors = dict(zip(texts, made, strict=True)) if made is not None else {}
         return PreparedMessages(new, paths, vectors, filterables)
 
