@@ -140,7 +140,7 @@ async def test_a_repeat_asks_no_embedder_again(
             view = await dialogues.create(caller, "alice", draft, said, ["messages[0]"], 0)
         async with server.idempotency.claimed(server.key("a", "")):
             added = await messages.create(caller, "alice", "d", said, 0)
-        return [each.id for each in (memory, *view.messages, *added)]
+        return [memory.id, *(each.id for each in (*view.messages, *added))]
 
     first = await asyncio.create_task(every_write())
     assert len(upstream.requests) == 4
