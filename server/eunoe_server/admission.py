@@ -127,17 +127,13 @@ class Gate:
             raise
 
     def _leave(self) -> None:
-        while self._owed or self._line:
-            place = (self._owed or self._line).popleft()
-            is_empty = not self.waiting
+        while self.waiting:
+            place, now = (self._owed or self._line).popleft(), self._now()
+            if not self.waiting:
+                self._emptied_at = now
             if not place.done():
-                place.set_result(None)
-                now = self._now()
                 self._pace_seconds += _SMOOTHING * (now - self._last_left_at - self._pace_seconds)
                 self._last_left_at = now
-                if is_empty:
-                    self._emptied_at = now
+                place.set_result(None)
                 return
-            if is_empty:
-                self._emptied_at = self._now()
         self._inside -= 1
