@@ -6,14 +6,15 @@ any moment:
 
 * **The key is claimed in the transaction that writes** (`Database.run`), so that both are there or
   neither is. Of two at once the second waits for the first at the claim, and then reads.
-* **Answers are not kept, they are read again.** A claim holds a random seed, and ids that a request
-  leaves to us are made of it (`new_id`); so a repeat goes the same way through the same service,
-  draws the same ids, and where the first one wrote it reads. It shows what is stored *now*, and
-  says that it is gone where it was erased meanwhile: nothing private is left behind by a key.
+* **Answers are not kept, they are read again.** A claim holds a random seed, of which the ids of
+  memories, dialogues and messages are made that a request leaves to us (`new_id`); so a repeat goes
+  the same way through the same service, draws the same ids, and where the first one wrote it reads.
+  It shows what is stored *now*, and says that it is gone where it was erased meanwhile: nothing
+  private is left behind by a key.
 
 What cannot be read again is noted with the claim, as long as it says nothing of anybody: counts,
-outcomes, ids that we made. What a model answered is neither; it is kept beside the message that it
-became (`stores/idempotency.py`) and goes with it.
+outcomes, the ids of facts and of API keys. What a model answered is neither; it is kept beside the
+message that it became (`stores/idempotency.py`) and goes with it.
 
 A key counts for one API key and one method, not for a project: who holds another key must neither
 be refused because of ours nor learn that we used it. The claim itself is two digests. The one of

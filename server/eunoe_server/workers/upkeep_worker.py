@@ -1,8 +1,7 @@
 """Work that nobody waits for, one small piece after the other.
 
-What a piece is, who may do it and what becomes of one that fails is the service's
-(`services/search_upkeep.py`, `services/sessions.py`); this loop only decides when to ask for the
-next. It refuses to end because of a failure.
+What a piece is, who may do it and what becomes of one that fails is the service's; this loop only
+decides when to ask for the next. It refuses to end because of a failure.
 """
 
 from __future__ import annotations
