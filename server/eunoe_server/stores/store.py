@@ -107,10 +107,13 @@ class Store:
     ) -> Page[Row]:
         """The same of rows that may be long: the block stops at `max_bytes`.
 
-        It says of each row whether another follows.
+        It says of each row whether another follows, and what it has counted up to there.
         """
 
-        def make_both(*, is_followed: bool, **columns: Any) -> tuple[Row, bool]:
+        def make_both(
+            *, is_followed: bool, number: int, bytes_so_far: int, **columns: Any
+        ) -> tuple[Row, bool]:
+            del number, bytes_so_far
             return make(**columns), is_followed
 
         found = await self._listed(

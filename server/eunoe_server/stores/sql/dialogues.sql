@@ -182,7 +182,9 @@ measured as (
     select
         page.*, row_number() over in_order as number,
         lead(true, 1, false) over in_order as is_followed,
-        sum(octet_length(metadata) + octet_length(array_to_string(tags, ''))) over in_order as bytes
+        sum(
+            octet_length(metadata) + octet_length(array_to_string(tags, ''))
+        ) over in_order as bytes_so_far
     from page
     window in_order as (
         order by created_at {direction}, dialogue_key {direction}
@@ -190,13 +192,9 @@ measured as (
     )
 )
 
-select
-    namespace_key, dialogue_key, namespace, id, session_id, session_used_at, is_session_open, label,
-    thread_of, status, tags, metadata, state, state_version, created_at, modified_at, ended_at,
-    last_message_at, next_position, total_messages,
-    is_followed
+select *
 from measured
-where number <= %(limit)s and (number = 1 or bytes <= %(max_bytes)s)
+where number <= %(limit)s and (number = 1 or bytes_so_far <= %(max_bytes)s)
 order by created_at {direction}, dialogue_key {direction};
 
 -- count_threads --

@@ -119,7 +119,7 @@ measured as (
         sum(
             octet_length(value) + octet_length(metadata) + octet_length(array_to_string(tags, ''))
             + coalesce(octet_length(description), 0)
-        ) over in_order as bytes
+        ) over in_order as bytes_so_far
     from page
     window in_order as (
         order by created_at {direction}, memory_key {direction}
@@ -127,14 +127,9 @@ measured as (
     )
 )
 
-select
-    namespace_key, memory_key, namespace, id, value, text, label, description, tags, metadata,
-    created_at, modified_at, fact_type, confidence, subject, slot, slot_value, is_negated, extractor,
-    valid_from, last_said_at, valid_to, superseded_by, superseded_at, observations,
-    source_dialogue_id, source_message_id, source_role, source_start, source_end,
-    is_followed
+select *
 from measured
-where number <= %(limit)s and (number = 1 or bytes <= %(max_bytes)s)
+where number <= %(limit)s and (number = 1 or bytes_so_far <= %(max_bytes)s)
 order by created_at {direction}, memory_key {direction};
 
 -- retag --

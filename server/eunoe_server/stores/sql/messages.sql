@@ -160,14 +160,14 @@ measured as (
         lead(true, 1, false) over in_order as is_followed,
         sum(
             octet_length(body) + octet_length(metadata) + octet_length(array_to_string(tags, ''))
-        ) over in_order as bytes
+        ) over in_order as bytes_so_far
     from page
     window in_order as (order by position {direction} rows unbounded preceding)
 )
 
-select {columns}, is_followed
+select *
 from measured
-where number <= %(limit)s and (number = 1 or bytes <= %(max_bytes)s)
+where number <= %(limit)s and (number = 1 or bytes_so_far <= %(max_bytes)s)
 order by position {direction};
 
 -- retag --
