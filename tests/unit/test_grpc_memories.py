@@ -10,8 +10,8 @@ from google.protobuf import json_format, timestamp_pb2
 from eunoe.v1 import memory_pb2
 from eunoe_server.domain.memory import FactRecord, Memory
 from eunoe_server.errors import InvalidParameter
+from eunoe_server.transport.grpc.convert import moment_of
 from eunoe_server.transport.grpc.memories import memory_to_proto
-from eunoe_server.transport.grpc.reading import moment_given
 
 NOON = datetime(2025, 1, 15, 12, tzinfo=UTC)
 
@@ -24,13 +24,13 @@ def test_a_timestamp_that_no_calendar_has_is_refused_by_name(seconds: int, nanos
     stamp = timestamp_pb2.Timestamp(seconds=seconds, nanos=nanos)
     request = memory_pb2.ListMemoriesRequest(start_time=stamp)
     with pytest.raises(InvalidParameter) as refusal:
-        moment_given(request, "start_time", "startDate", InvalidParameter)
+        moment_of(request, "start_time", "startDate", InvalidParameter)
     assert refusal.value.fields[0].field == "startDate"
 
 
 def test_a_time_that_is_not_set_is_none() -> None:
     request = memory_pb2.ListMemoriesRequest()
-    assert moment_given(request, "start_time", "startDate", InvalidParameter) is None
+    assert moment_of(request, "start_time", "startDate", InvalidParameter) is None
 
 
 def test_a_fact_is_shown_with_all_that_is_known_of_it() -> None:

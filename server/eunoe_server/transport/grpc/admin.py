@@ -23,7 +23,7 @@ from eunoe_server.services.audit import AuditTrail
 from eunoe_server.services.keys import Keys
 from eunoe_server.services.namespaces import HeldNamespace, Namespaces
 from eunoe_server.services.usage import Meter
-from eunoe_server.transport.grpc.convert import moment_of, namespace_of, to_timestamp
+from eunoe_server.transport.grpc.convert import moment_of, namespace_of, optional, to_timestamp
 from eunoe_server.transport.grpc.interceptors import caller
 
 
@@ -58,7 +58,7 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
             namespace=namespace,
             namespace_prefix=prefix,
             expires_at=moment_of(request, "expire_time", "expires", InvalidInput),
-            monthly_calls=request.monthly_calls if request.HasField("monthly_calls") else None,
+            monthly_calls=optional(request, "monthly_calls"),
             by=caller().key_id,
         )
         return admin_pb2.CreateApiKeyResponse(api_key=key_to_proto(minted.key), key=minted.token)
@@ -89,7 +89,7 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
         minted = await self._keys.rotate(
             caller().project_id,
             request.id,
-            grace_seconds=request.grace_seconds if request.HasField("grace_seconds") else None,
+            grace_seconds=optional(request, "grace_seconds"),
             most=caller().scopes,
             by=caller().key_id,
         )
@@ -124,7 +124,7 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
     ) -> admin_pb2.UpdateNamespaceResponse:
         """Says how long a namespace keeps what nobody uses."""
         del context
-        days = request.retention_days if request.HasField("retention_days") else None
+        days = optional(request, "retention_days")
         held = await self._namespaces.retain(caller(), request.namespace, days)
         return admin_pb2.UpdateNamespaceResponse(namespace=namespace_to_proto(held))
 

@@ -6,7 +6,7 @@ agree. A request for a whole answer and one for a stream have the same fields in
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from eunoe.v1 import chat_pb2
 from eunoe_server.domain.caller import Caller
@@ -17,6 +17,7 @@ from eunoe_server.domain.responses import ResponsesBody
 from eunoe_server.domain.wire_form import RequestBody
 from eunoe_server.errors import ConflictingParameters, InvalidInput, InvalidParameter
 from eunoe_server.transport.grpc import chat_bodies
+from eunoe_server.transport.grpc.convert import namespace_of, optional
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ def _request(
         raise InvalidParameter.of("retry_count", "must not be negative")
     options = body.options
     commit_after = _agreed(
-        "commit_after", _given(request, "commit_after_seconds"), options.commit_after
+        "commit_after", optional(request, "commit_after_seconds"), options.commit_after
     )
     if commit_after is None:
         commit_after = commit_after_seconds
@@ -72,20 +73,15 @@ def _request(
     return ChatRequest(
         body=body,
         namespace=caller.namespace_for(
-            _agreed("namespace", _given(request, "namespace"), options.namespace)
+            _agreed("namespace", namespace_of(request), options.namespace)
         ),
         mode=parse_mode(_agreed("memory", request.memory or None, options.mode)),
         commit_after_seconds=min(commit_after, MAX_COMMIT_AFTER_SECONDS),
-        chat_id=_id("chat_id", _given(request, "chat_id"), options.chat_id),
-        session_id=_id("session_id", _given(request, "session_id"), options.session_id),
+        chat_id=_id("chat_id", optional(request, "chat_id"), options.chat_id),
+        session_id=_id("session_id", optional(request, "session_id"), options.session_id),
         retry_count=request.retry_count,
         forward_headers=dict(request.forward_headers),
     )
-
-
-def _given(request: Any, field: str) -> Any:
-    """A field's value; None when it is absent."""
-    return getattr(request, field) if request.HasField(field) else None
 
 
 def _agreed(field: str, said: T | None, said_in_body: T | None) -> T | None:

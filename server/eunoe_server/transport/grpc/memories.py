@@ -14,9 +14,8 @@ from eunoe_server.domain.message_draft import MessageDraft
 from eunoe_server.errors import InvalidInput, InvalidParameter
 from eunoe_server.services.facts import Facts
 from eunoe_server.services.memories import Memories
-from eunoe_server.transport.grpc.convert import to_timestamp
+from eunoe_server.transport.grpc.convert import moment_of, namespace_of, optional, to_timestamp
 from eunoe_server.transport.grpc.interceptors import caller
-from eunoe_server.transport.grpc.reading import moment_given, text_given
 
 
 class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
@@ -31,9 +30,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
     ) -> memory_pb2.CreateMemoryResponse:
         """One memory."""
         del context
-        memory = await self._memories.create(
-            caller(), text_given(request, "namespace"), _draft(request)
-        )
+        memory = await self._memories.create(caller(), namespace_of(request), _draft(request))
         return memory_pb2.CreateMemoryResponse(memory=memory_to_proto(memory))
 
     async def BatchCreateMemories(
@@ -42,9 +39,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
         """All of them or none."""
         del context
         drafts = [_draft(new, f"memories[{index}].") for index, new in enumerate(request.memories)]
-        memories = await self._memories.create_batch(
-            caller(), text_given(request, "namespace"), drafts
-        )
+        memories = await self._memories.create_batch(caller(), namespace_of(request), drafts)
         return memory_pb2.BatchCreateMemoriesResponse(memories=map(memory_to_proto, memories))
 
     async def GetMemory(
@@ -52,7 +47,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
     ) -> memory_pb2.GetMemoryResponse:
         """One memory by its id."""
         del context
-        memory = await self._memories.get(caller(), text_given(request, "namespace"), request.id)
+        memory = await self._memories.get(caller(), namespace_of(request), request.id)
         return memory_pb2.GetMemoryResponse(memory=memory_to_proto(memory))
 
     async def ListMemories(
@@ -62,7 +57,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
         del context
         page = await self._memories.list_page(
             caller(),
-            text_given(request, "namespace"),
+            namespace_of(request),
             _filter(request),
             limit=page_limit(request.page_size),
             token=request.page_token,
@@ -78,7 +73,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
         """Other tags."""
         del context
         memory = await self._memories.retag(
-            caller(), text_given(request, "namespace"), request.id, request.tags
+            caller(), namespace_of(request), request.id, request.tags
         )
         return memory_pb2.UpdateMemoryResponse(memory=memory_to_proto(memory))
 
@@ -87,7 +82,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
     ) -> memory_pb2.DeleteMemoryResponse:
         """Gone for good."""
         del context
-        await self._memories.delete(caller(), text_given(request, "namespace"), request.id)
+        await self._memories.delete(caller(), namespace_of(request), request.id)
         return memory_pb2.DeleteMemoryResponse(success=True, id=request.id)
 
     async def ExtractMemories(
@@ -97,7 +92,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
         del context
         extraction = await self._facts.extract(
             caller(),
-            text_given(request, "namespace"),
+            namespace_of(request),
             [_heard(message, index) for index, message in enumerate(request.messages)],
             tags=request.tags,
             metadata=request.metadata_json,
@@ -123,12 +118,12 @@ def _draft(
 ) -> MemoryDraft:
     return MemoryDraft(
         value=request.value_json,
-        id=text_given(request, "id"),
-        label=text_given(request, "label"),
-        description=text_given(request, "description"),
+        id=optional(request, "id"),
+        label=optional(request, "label"),
+        description=optional(request, "description"),
         tags=request.tags,
         metadata=request.metadata_json,
-        created_at=moment_given(request, "create_time", f"{path}created", InvalidInput)
+        created_at=moment_of(request, "create_time", f"{path}created", InvalidInput)
         if isinstance(request, memory_pb2.NewMemory)
         else None,
     )
@@ -138,24 +133,24 @@ def _heard(message: memory_pb2.ExtractionMessage, index: int) -> MessageDraft:
     return MessageDraft(
         role=message.role,
         content=message.content_json,
-        name=text_given(message, "name"),
-        created_at=moment_given(message, "create_time", f"messages[{index}].created", InvalidInput),
+        name=optional(message, "name"),
+        created_at=moment_of(message, "create_time", f"messages[{index}].created", InvalidInput),
     )
 
 
 def _filter(request: memory_pb2.ListMemoriesRequest) -> MemoryFilter:
     created_from, created_before = created_range(
         request.created,
-        moment_given(request, "start_time", "startDate", InvalidParameter),
-        moment_given(request, "end_time", "endDate", InvalidParameter),
+        moment_of(request, "start_time", "startDate", InvalidParameter),
+        moment_of(request, "end_time", "endDate", InvalidParameter),
     )
     return memory_filter(
         created_from=created_from,
         created_before=created_before,
         facts_only=request.facts_only,
         fact_type=request.memory_type,
-        min_confidence=request.min_confidence if request.HasField("min_confidence") else None,
-        as_of=moment_given(request, "as_of_time", "asOf", InvalidParameter),
+        min_confidence=optional(request, "min_confidence"),
+        as_of=moment_of(request, "as_of_time", "asOf", InvalidParameter),
         include_superseded=request.include_superseded,
     )
 
