@@ -7,17 +7,13 @@ method is in these tests the day it is written. Nothing is open but health, refl
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import grpc
@@ -27,8 +23,8 @@ from google.protobuf import timestamp_pb2
 from eunoe.v1 import admin_pb2, admin_pb2_grpc
 from eunoe_server.transport.http.app import route_table
 from eunoe_server.transport.http.transcode import services
-from tests.compat.test_bad_input import call
-from tests.fixtures.server import KEY, METADATA, ServerProcess, wait_until
+from tests.compat.test_command_line import eunoe
+from tests.fixtures.server import KEY, METADATA, ServerProcess, call, exchange, wait_until
 from tests.fixtures.upstream import Upstream, redirect_reply
 
 #: Routes that answer without a key. They hold nobody's memories.
@@ -76,15 +72,10 @@ def refused_keys(server: ServerProcess, admin: admin_pb2_grpc.AdminServiceStub) 
 @pytest.fixture(scope="module")
 def foreign_key(server: ServerProcess) -> str:
     """A key with every right, in another project."""
-    made = subprocess.run(
-        [sys.executable, "-m", "eunoe_server", "keys", "create", "--project", "other",
-         "--scope", "read", "--scope", "write", "--scope", "admin"],
-        env={"EUNOE_DATA_DIR": str(server.data_dir), "PATH": ""},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    found = re.search(r"eu_\w+", made.stdout + made.stderr)
-    assert found
-    return found[0]
+    scopes = ("--scope", "read", "--scope", "write", "--scope", "admin")
+    status, key = eunoe("keys", "create", "--project", "other", *scopes, data_dir=server.data_dir)
+    assert status == 0, key
+    return key.strip()
 
 
 def raw_rpcs() -> list[tuple[str, bool]]:
@@ -167,13 +158,13 @@ def planted(server: ServerProcess) -> dict[str, str]:
     namespace = f"ns-{CANARY}"
     at = f"?namespace={namespace}"
     memory = {"id": f"m-{CANARY}", "value": CANARY}
-    assert call(server, "POST", f"/memory{at}", json.dumps(memory).encode())[0] == 200
+    assert call(server, "POST", f"/memory{at}", memory)[0] == 200
     dialogue = {
         "id": f"d-{CANARY}",
         "messages": [{"id": f"x-{CANARY}", "role": "user", "content": f"I like {CANARY}."}],
         "state": {"x": CANARY},
     }
-    assert call(server, "POST", f"/dialogue{at}", json.dumps(dialogue).encode())[0] == 200
+    assert call(server, "POST", f"/dialogue{at}", dialogue)[0] == 200
     return {"namespace": namespace, "id": f"m-{CANARY}", "dialogue_id": f"d-{CANARY}"}
 
 
@@ -211,22 +202,6 @@ def test_a_key_of_another_project_sees_and_changes_nothing(
     dialogue = call(server, "GET", f"/dialogue/{planted['dialogue_id']}{at}")[1]
     assert dialogue["state"] == {"x": CANARY}
     assert [message["content"] for message in dialogue["messages"]] == [f"I like {CANARY}."]
-
-
-def exchange(server: ServerProcess, request: bytes) -> bytes:
-    """The whole answer to bytes on a socket."""
-    address = urlsplit(server.http)
-    assert address.hostname
-    assert address.port
-    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
-        connection.sendall(request)
-        pieces = []
-        try:
-            while piece := connection.recv(65_536):
-                pieces.append(piece)
-        except ConnectionResetError:
-            pass
-    return b"".join(pieces)
 
 
 def status_of(answer: bytes) -> int:
@@ -374,14 +349,8 @@ def test_no_address_in_a_request_is_ever_called(
         for path in paths:
             body = {**chat, "input": chat["messages"]} if path.endswith("responses") else chat
             for is_stream in (False, True):
-                sent = json.dumps({**body, "stream": is_stream}).encode()
-                connection = http.client.HTTPConnection(urlsplit(each.http).netloc, timeout=30)
-                connection.request(
-                    "POST", path + (at if "public" not in path else ""), sent,
-                    {"Authorization": f"Bearer {KEY}", **headers},
-                )  # fmt: skip
-                connection.getresponse().read()
-                connection.close()
+                place = path + (at if "public" not in path else "")
+                call(each, "POST", place, {**body, "stream": is_stream}, headers=headers)
         for path, document in (
             ("/memory", {"value": {"url": url}, "description": url}),
             ("/search", {"query": url, "object": "message"}),
@@ -389,14 +358,14 @@ def test_no_address_in_a_request_is_ever_called(
             ("/api/v1/memories", {"user_id": url, "messages": chat["messages"]}),
             ("/v1/memory/embeddings", {"model": url, "input": url}),
         ):
-            call(each, "POST", path + f"?namespace={namespace}", json.dumps(document).encode())
+            call(each, "POST", path + f"?namespace={namespace}", document)
         call(each, "GET", f"/v1/models/{url}")
         exchange(each, f"GET {url}/ HTTP/1.1\r\nhost: {url[7:]}".encode() + CLOSE)
 
     behind.script(*[redirect_reply(f"{url}/elsewhere", status) for status in (301, 302, 307, 308)])
     for _ in range(4):
-        plain = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}]})
-        status, _, answered = call(proxy, "POST", "/v1/memory/chat/completions", plain.encode())
+        plain = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+        status, _, answered = call(proxy, "POST", "/v1/memory/chat/completions", plain)
         assert status == 502
         assert "location" not in answered
 

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import socket
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from eunoe_server.transport.http.app import route_table
-from tests.fixtures.server import KEY, ServerProcess
+from tests.fixtures.server import KEY, Answer, ServerProcess, call
 
 CHAT = "/v1/memory/chat/completions"
 HELLO = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
 
 
-def call(
-    server: ServerProcess,
-    method: str,
-    path: str,
-    body: bytes | None = None,
-    headers: dict[str, str] | None = None,
-    key: str | None = KEY,
-) -> tuple[int, Any, dict[str, str]]:
-    """Status, decoded body and headers (names in lower case) of one raw request."""
-    connection = http.client.HTTPConnection(urlsplit(server.http).netloc, timeout=30)
-    sent = {"Content-Type": "application/json", **(headers or {})}
-    if key is not None:
-        sent["Authorization"] = f"Bearer {key}"
-    try:
-        connection.request(method, path, body=body, headers=sent)
-        response = connection.getresponse()
-        text = response.read()
-        names = {name.lower(): value for name, value in response.getheaders()}
-        return response.status, json.loads(text) if text else None, names
-    finally:
-        connection.close()
-
-
-def post(server: ServerProcess, body: object, path: str = CHAT) -> tuple[int, Any, dict[str, str]]:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return call(server, "POST", path, raw)
+def post(server: ServerProcess, body: object, path: str = CHAT) -> Answer:
+    return call(server, "POST", path, body)
 
 
 def assert_openai_error(answer: Any) -> None:
@@ -154,14 +127,7 @@ def test_without_the_right_key_nothing_is_answered(
     server: ServerProcess, headers: dict[str, str]
 ) -> None:
     encoded = {name: value.encode("latin-1") for name, value in headers.items()}
-    status, answer, _ = call(
-        server,
-        "POST",
-        CHAT,
-        json.dumps(HELLO).encode(),
-        headers=encoded,  # type: ignore[arg-type]
-        key=None,
-    )
+    status, answer, _ = call(server, "POST", CHAT, HELLO, headers=encoded, key=None)
     assert status in (401, 431)
     assert_openai_error(answer)
     assert_goes_on(server)
@@ -213,18 +179,17 @@ def test_a_query_that_is_no_utf_8_is_refused(server: ServerProcess) -> None:
 
 
 def test_the_same_thing_said_twice_must_agree(server: ServerProcess) -> None:
-    raw = json.dumps(HELLO).encode()
     for headers, path in [
         ({"x-memory-namespace": "b"}, f"{CHAT}?namespace=a"),
         ({"x-memory-namespace": "b"}, "/v1/memory/ns/a/chat/completions"),
         ({"sessionId": "1", "x-session-id": "2"}, CHAT),
         ({"x-memory-chat-id": "1"}, f"{CHAT}?chat_id=2"),
     ]:
-        status, answer, _ = call(server, "POST", path, raw, headers=headers)
+        status, answer, _ = call(server, "POST", path, HELLO, headers=headers)
         assert status == 400, (headers, path)
         assert_openai_error(answer)
     status, _, _ = call(
-        server, "POST", f"{CHAT}?namespace=a", raw, headers={"x-memory-namespace": "a"}
+        server, "POST", f"{CHAT}?namespace=a", HELLO, headers={"x-memory-namespace": "a"}
     )
     assert status == 200
 
@@ -245,8 +210,7 @@ def test_a_body_of_fifty_megabytes_is_refused_and_the_server_goes_on(
 
 
 def test_a_request_that_stops_half_way_does_no_harm(server: ServerProcess) -> None:
-    host, _, port = urlsplit(server.http).netloc.partition(":")
-    with socket.create_connection((host, int(port))) as half:
+    with socket.create_connection(server.http_address) as half:
         half.sendall(
             b"POST /v1/memory/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"
         )

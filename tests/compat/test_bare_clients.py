@@ -12,22 +12,14 @@ import shutil
 import socket
 import subprocess
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fixtures.server import KEY, ServerProcess
+from tests.fixtures.server import KEY, ServerProcess, exchange
 
 CHAT = "/v1/memory/chat/completions"
 PLAIN = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Hello"}]}).encode()
 STREAM = PLAIN[:-1] + b', "stream": true}'
-
-
-def address(server: ServerProcess) -> tuple[str, int]:
-    found = urlsplit(server.http)
-    assert found.hostname is not None
-    assert found.port is not None
-    return found.hostname, found.port
 
 
 def head(*lines: str, version: str = "1.1", path: str = CHAT) -> bytes:
@@ -36,24 +28,13 @@ def head(*lines: str, version: str = "1.1", path: str = CHAT) -> bytes:
     return "\r\n".join([*first, *lines, "", ""]).encode()
 
 
-def talk(server: ServerProcess, *pieces: bytes, until: bytes = b"") -> bytes:
-    """What comes back until `until`, or until the server closes."""
-    with socket.create_connection(address(server), timeout=30) as connection:
-        for piece in pieces:
-            connection.sendall(piece)
-        heard = b""
-        while not (until and heard.endswith(until)) and (more := connection.recv(65_536)):
-            heard += more
-        return heard
-
-
 def content_of(answer: http.client.HTTPResponse) -> Any:
     return json.loads(answer.read())["choices"][0]["message"]["content"]
 
 
 def test_http_1_0_gets_a_stream_that_ends_with_the_connection(proxy: ServerProcess) -> None:
     length = f"Content-Length: {len(STREAM)}"
-    answer = talk(proxy, head(length, version="1.0"), STREAM)
+    answer = exchange(proxy, head(length, version="1.0"), STREAM)
     said, _, body = answer.partition(b"\r\n\r\n")
     assert said.startswith(b"HTTP/1.1 200 ")
     assert b"transfer-encoding" not in said.lower()
@@ -64,7 +45,7 @@ def test_http_1_0_gets_a_stream_that_ends_with_the_connection(proxy: ServerProce
 def test_a_client_that_waits_before_it_sends_its_body_is_told_to_go_on(
     proxy: ServerProcess,
 ) -> None:
-    with socket.create_connection(address(proxy), timeout=30) as connection:
+    with socket.create_connection(proxy.http_address, timeout=30) as connection:
         connection.sendall(head(f"Content-Length: {len(PLAIN)}", "Expect: 100-continue"))
         assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(PLAIN)
@@ -75,7 +56,7 @@ def test_a_client_that_waits_before_it_sends_its_body_is_told_to_go_on(
 
 def test_a_body_in_pieces_of_unknown_length_is_put_together(proxy: ServerProcess) -> None:
     pieces = [b"%x\r\n%s\r\n" % (len(each), each) for each in (PLAIN[:9], PLAIN[9:])]
-    answer = talk(proxy, head("Transfer-Encoding: chunked"), *pieces, b"0\r\n\r\n", until=b"}}")
+    answer = exchange(proxy, head("Transfer-Encoding: chunked"), *pieces, b"0\r\n\r\n", until=b"}}")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"You said: Hello" in answer
 
@@ -83,7 +64,7 @@ def test_a_body_in_pieces_of_unknown_length_is_put_together(proxy: ServerProcess
 def test_one_connection_serves_plain_answers_streams_and_errors_in_turn(
     proxy: ServerProcess,
 ) -> None:
-    connection = http.client.HTTPConnection(*address(proxy), timeout=30)
+    connection = http.client.HTTPConnection(*proxy.http_address, timeout=30)
     headers = {"Authorization": f"Bearer {KEY}"}
     connection.connect()
     own_port = connection.sock.getsockname()[1]
@@ -103,7 +84,7 @@ def test_one_connection_serves_plain_answers_streams_and_errors_in_turn(
     "content_type", ["", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded"]
 )
 def test_the_body_is_json_whatever_it_is_called(proxy: ServerProcess, content_type: str) -> None:
-    connection = http.client.HTTPConnection(*address(proxy), timeout=30)
+    connection = http.client.HTTPConnection(*proxy.http_address, timeout=30)
     headers = {"Authorization": f"Bearer {KEY}"}
     connection.request("POST", CHAT, PLAIN, headers | {"Content-Type": content_type})
     assert content_of(connection.getresponse()) == "You said: Hello"
@@ -136,7 +117,7 @@ def test_curl_reads_a_stream_to_its_end(proxy: ServerProcess, option: str) -> No
 def test_a_wrong_base_url_is_answered_in_openai_s_words_with_the_right_one(
     proxy: ServerProcess, path: str
 ) -> None:
-    connection = http.client.HTTPConnection(*address(proxy), timeout=30)
+    connection = http.client.HTTPConnection(*proxy.http_address, timeout=30)
     connection.request("POST", path, PLAIN, {"Authorization": f"Bearer {KEY}"})
     answer = connection.getresponse()
     error = json.loads(answer.read())["error"]

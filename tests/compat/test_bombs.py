@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import closing, suppress
-from http.client import HTTPConnection
-from typing import Any
-
 import grpc
 import pytest
 
 from eunoe.v1 import memory_pb2, memory_pb2_grpc
 from eunoe_server.errors import Reason
-from tests.fixtures.server import KEY, METADATA, ServerProcess
+from tests.fixtures.server import METADATA, ServerProcess, call
 
 MIB = 1024 * 1024
 HELLO = {"role": "user", "content": "Hello"}
-
-
-def post(server: ServerProcess, path: str, body: Any, **headers: str) -> tuple[int, Any]:
-    connection = HTTPConnection(server.http.removeprefix("http://"), timeout=60)
-    with closing(connection):
-        # Who is refused early may find the connection closed while still sending.
-        with suppress(ConnectionError):
-            connection.request(
-                "POST", path, json.dumps(body), {"authorization": f"Bearer {KEY}", **headers}
-            )
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
 
 
 @pytest.mark.parametrize("count", [10**9, 2**63, -1])
@@ -35,7 +18,7 @@ def test_so_many_choices_are_the_models_to_refuse_and_cost_us_nothing(
     server: ServerProcess, namespace: str, count: int
 ) -> None:
     body = {"model": "eunoe-local", "messages": [HELLO], "n": count, "top_logprobs": count}
-    status, answer = post(server, f"/v1/memory/ns/{namespace}/chat/completions", body)
+    status, answer, _ = call(server, "POST", f"/v1/memory/ns/{namespace}/chat/completions", body)
     assert status in {200, 400}
     if status == 200:
         assert len(answer["choices"]) == 1
@@ -43,31 +26,33 @@ def test_so_many_choices_are_the_models_to_refuse_and_cost_us_nothing(
 
 def test_a_chat_of_ever_so_many_messages_is_answered(server: ServerProcess, namespace: str) -> None:
     body = {"model": "eunoe-local", "messages": [HELLO] * 20_000, "memory": {"mode": "read"}}
-    status, _ = post(server, f"/v1/memory/ns/{namespace}/chat/completions", body)
+    status, _, _ = call(server, "POST", f"/v1/memory/ns/{namespace}/chat/completions", body)
     assert status == 200
 
 
 def test_ever_so_many_tags_are_refused_by_name(server: ServerProcess, namespace: str) -> None:
     tags = [f"t{number}" for number in range(10**6)]
-    status, answer = post(server, "/memory", {"namespace": namespace, "value": 1, "tags": tags})
+    status, answer, _ = call(
+        server, "POST", "/memory", {"namespace": namespace, "value": 1, "tags": tags}
+    )
     assert (status, answer["error"]["code"]) == (400, Reason.INVALID_INPUT)
     assert answer["error"]["details"][0]["field"] == "tags"
 
 
 def test_ever_so_many_messages_are_refused_by_name(server: ServerProcess, namespace: str) -> None:
-    status, answer = post(server, "/dialogue", {"namespace": namespace})
-    path = f"/dialogue/{answer['id']}/messages?namespace={namespace}"
-    status, answer = post(server, path, {"messages": [HELLO] * 10**5})
+    dialogue = call(server, "POST", "/dialogue", {"namespace": namespace}).done
+    path = f"/dialogue/{dialogue['id']}/messages?namespace={namespace}"
+    status, answer, _ = call(server, "POST", path, {"messages": [HELLO] * 10**5})
     assert (status, answer["error"]["code"]) == (400, Reason.INVALID_INPUT)
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(server: ServerProcess) -> None:
-    status, answer = post(server, "/memory", "x" * (16 * MIB))
+    status, answer, _ = call(server, "POST", "/memory", "x" * (16 * MIB))
     assert (status, answer["error"]["code"]) == (413, Reason.REQUEST_TOO_LARGE)
 
 
 def test_headers_over_the_limit_are_refused(server: ServerProcess) -> None:
-    status, _ = post(server, "/memory", {}, **{"x-long": "x" * (256 * 1024)})
+    status, _, _ = call(server, "POST", "/memory", {}, headers={"x-long": "x" * (256 * 1024)})
     assert status == 431
 
 

@@ -6,15 +6,13 @@ in `tests/contract/cases/memories_*.yaml`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
-from http.client import HTTPConnection
 from typing import Any
 
 import pytest
 
-from tests.fixtures.server import KEY, ServerProcess
+from tests.fixtures.server import KEY, ServerProcess, call
 
 #: What "Response" lists for every memory; the rest is there when it was given.
 ALWAYS = {"id", "value", "tags", "metadata", "created", "modified"}
@@ -23,23 +21,16 @@ ALWAYS = {"id", "value", "tags", "metadata", "created", "modified"}
 class MemoryApi:
     """Calls as the document prints them. What was created is deleted at the end."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, server: ServerProcess) -> None:
+        self._server = server
         self._created: list[str] = []
 
     def call(
         self, method: str, path: str, body: object = None, *, key: str | None = KEY
     ) -> tuple[int, Any]:
         """The status and the JSON answer."""
-        headers = {"Content-Type": "application/json"}
-        if key is not None:
-            headers["Authorization"] = f"Bearer {key}"
-        connection = HTTPConnection(self._address, timeout=60)
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-        connection.close()
-        return response.status, answer
+        answer = call(self._server, method, path, body, key=key)
+        return answer.status, answer.body
 
     def create(self, body: dict[str, Any]) -> Any:
         """The memory that `POST /memory` answers."""
@@ -56,7 +47,7 @@ class MemoryApi:
 
 @pytest.fixture
 def api(server: ServerProcess) -> Iterator[MemoryApi]:
-    api = MemoryApi(server.http.removeprefix("http://"))
+    api = MemoryApi(server)
     yield api
     api.clean_up()
 

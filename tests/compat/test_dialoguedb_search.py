@@ -6,36 +6,23 @@ filters and of the answer are in `tests/contract/cases/search*.yaml`.
 
 from __future__ import annotations
 
-import json
-from http.client import HTTPConnection
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from tests.fixtures.server import KEY, ServerProcess
+from tests.fixtures.server import ServerProcess, call
 
 
 class Api:
     """Calls as the document prints them."""
 
     def __init__(self, server: ServerProcess) -> None:
-        self._address = server.http.removeprefix("http://")
+        self._server = server
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """The answer to a call that succeeds."""
-        connection = HTTPConnection(self._address, timeout=60)
-        connection.request(
-            method,
-            path,
-            None if body is None else json.dumps(body),
-            {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
-        )
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-        connection.close()
-        assert response.status == 200, answer
-        return answer
+        return call(self._server, method, path, body).done
 
 
 @pytest.fixture

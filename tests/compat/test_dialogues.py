@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -17,7 +16,8 @@ import grpc
 import pytest
 
 from eunoe.v1 import dialogue_pb2, dialogue_pb2_grpc
-from tests.fixtures.server import KEY, METADATA, ServerProcess, wait_until
+from tests.fixtures.server import METADATA, ServerProcess, wait_until
+from tests.fixtures.server import call as call_server
 
 #: Method, path, body; gives status and JSON.
 Call: TypeAlias = Callable[..., tuple[int, Any]]
@@ -28,18 +28,9 @@ def call(server: ServerProcess, namespace: str) -> Call:
     """Calls the native dialect in a namespace of the test's own."""
 
     def do(method: str, path: str, body: object = None) -> tuple[int, Any]:
-        connection = HTTPConnection(server.http.removeprefix("http://"), timeout=60)
         separator = "&" if "?" in path else "?"
-        connection.request(
-            method,
-            f"{path}{separator}namespace={namespace}",
-            None if body is None else json.dumps(body),
-            {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"},
-        )
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-        connection.close()
-        return response.status, answer
+        answer = call_server(server, method, f"{path}{separator}namespace={namespace}", body)
+        return answer.status, answer.body
 
     return do
 

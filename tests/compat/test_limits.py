@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPMessage
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 from openai import OpenAI, RateLimitError
 
-from tests.fixtures.server import KEY, ServerProcess, serving, wait_until
+from tests.fixtures.server import NO_HEADERS, Answer, ServerProcess, call, serving, wait_until
 
 BURST = 20
 PER_MINUTE = 60
 
-NO_HEADERS: Mapping[str, str] = {}
 TIMED = {"x-memory-timing": "1"}
 
 
@@ -33,39 +28,11 @@ def limited() -> Iterator[ServerProcess]:
         yield server
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One answer over HTTP."""
-
-    status: int
-    headers: HTTPMessage
-    body: Any
-
-
-def ask(
-    server: ServerProcess,
-    method: str,
-    path: str,
-    body: object = None,
-    *,
-    key: str = KEY,
-    headers: Mapping[str, str] = NO_HEADERS,
-) -> Reply:
-    connection = HTTPConnection(server.http.removeprefix("http://"), timeout=60)
-    headers = {"authorization": f"Bearer {key}", "content-type": "application/json", **headers}
-    connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-    answer = connection.getresponse()
-    text = answer.read()
-    connection.close()
-    is_json = answer.headers["content-type"] == "application/json"
-    return Reply(answer.status, answer.headers, json.loads(text) if is_json else text)
-
-
 def new_key(server: ServerProcess, **options: object) -> str:
-    made = ask(
+    made = call(
         server, "POST", "/v1/admin/keys", {"name": "x", "scopes": ["read", "write"], **options}
     )
-    return str(made.body["key"])
+    return str(made.done["key"])
 
 
 CHAT = {"model": "eunoe-local", "messages": [{"role": "user", "content": "Hello"}]}
@@ -94,7 +61,7 @@ def test_every_answer_says_how_much_is_left(
 ) -> None:
     key = new_key(limited)
     for number, (method, path, body) in enumerate(ROUTES):
-        reply = ask(limited, method, path, body, key=key, headers=headers)
+        reply = call(limited, method, path, body, key=key, headers=headers)
         assert reply.status in {200, 400, 404}, reply.body
         assert reply.headers["x-ratelimit-limit-requests"] == str(BURST), path
         left = int(reply.headers["x-ratelimit-remaining-requests"])
@@ -115,15 +82,15 @@ def exhausted(limited: ServerProcess) -> str:
 
 def use_up(server: ServerProcess, key: str) -> None:
     for _ in range(10 * BURST):
-        if ask(server, "GET", "/v1/memory/models", key=key).status == 429:
+        if call(server, "GET", "/v1/memory/models", key=key).status == 429:
             return
     raise AssertionError("no call was refused")
 
 
-def refused(server: ServerProcess, key: str, method: str, path: str, body: object) -> Reply:
+def refused(server: ServerProcess, key: str, method: str, path: str, body: object) -> Answer:
     """The refusal, which a token that comes back once a second may put off."""
     for _ in range(3):
-        reply = ask(server, method, path, body, key=key)
+        reply = call(server, method, path, body, key=key)
         if reply.status != 200:
             break
     assert reply.status == 429
@@ -153,7 +120,7 @@ def test_a_call_too_many_is_refused_in_each_dialect(limited: ServerProcess, exha
 
 def test_other_keys_are_not_affected(limited: ServerProcess, exhausted: str) -> None:
     assert exhausted
-    assert ask(limited, "GET", "/memory", key=new_key(limited)).status == 200
+    assert call(limited, "GET", "/memory", key=new_key(limited)).status == 200
 
 
 def test_the_official_package_raises_its_own_error_and_waits_by_itself_if_told_to(
@@ -173,29 +140,29 @@ def list_models_for_ever(client: OpenAI) -> None:
 
 def test_the_monthly_quota_speaks_as_each_dialect_does(limited: ServerProcess) -> None:
     key = new_key(limited, monthlyCalls=1)
-    assert ask(limited, "POST", "/api/v1/memories", EXTRACTION, key=key).status == 200
-    reply = ask(limited, "POST", "/api/v1/memories", EXTRACTION, key=key)
+    assert call(limited, "POST", "/api/v1/memories", EXTRACTION, key=key).status == 200
+    reply = call(limited, "POST", "/api/v1/memories", EXTRACTION, key=key)
     assert (reply.status, reply.body) == (429, {"error": "Monthly API limit exceeded"})  # seed 004
     assert 1 <= int(reply.headers["retry-after"]) <= 120
     assert reply.headers["x-should-retry"] == "false"
-    reply = ask(limited, "GET", "/memory", key=key)
+    reply = call(limited, "GET", "/memory", key=key)
     assert (reply.status, reply.body["error"]["code"]) == (429, "QUOTA_EXCEEDED")
-    reply = ask(limited, "POST", "/v1/memory/chat/completions", CHAT, key=key)
+    reply = call(limited, "POST", "/v1/memory/chat/completions", CHAT, key=key)
     assert (reply.status, reply.body["error"]["code"]) == (429, "insufficient_quota")
 
 
 def test_usage_shows_what_was_done_a_second_ago(limited: ServerProcess, namespace: str) -> None:
     key = new_key(limited)
-    ask(limited, "POST", "/memory", {"namespace": namespace, "value": "tea"}, key=key)
-    ask(limited, "POST", "/search", {"query": "tea", "object": "memory", "namespace": namespace},
+    call(limited, "POST", "/memory", {"namespace": namespace, "value": "tea"}, key=key)
+    call(limited, "POST", "/search", {"query": "tea", "object": "memory", "namespace": namespace},
         key=key)  # fmt: skip
-    ask(limited, "POST", f"/v1/memory/ns/{namespace}/chat/completions", CHAT, key=key)
-    ask(limited, "GET", f"/memory?namespace={namespace}", key=key)
+    call(limited, "POST", f"/v1/memory/ns/{namespace}/chat/completions", CHAT, key=key)
+    call(limited, "GET", f"/memory?namespace={namespace}", key=key)
     path = f"/v1/admin/usage?namespace={quote(namespace)}"
     wait_until(
-        lambda: ask(limited, "GET", path).body["total"]["callCount"] == "4", "usage of four calls"
+        lambda: call(limited, "GET", path).body["total"]["callCount"] == "4", "usage of four calls"
     )
-    used = ask(limited, "GET", path).body
+    used = call(limited, "GET", path).body
     assert len(used["days"]) == 1 or time.gmtime().tm_hour == 0
     total = used["total"]
     assert (total["chatCount"], total["searchCount"], total["writeCount"]) == (1, 1, 1)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from datetime import datetime
-from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import pytest
 
-from tests.fixtures.server import KEY, ServerProcess
+from tests.fixtures.server import KEY, ServerProcess, call
 
 PATH = "/api/v1/memories"
 
@@ -39,23 +37,15 @@ ABOUT_ALICE = (
 class MemoriesApi:
     """Calls as the document prints them."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, server: ServerProcess) -> None:
+        self._server = server
 
     def call(
         self, method: str, path: str, body: object = None, *, key: str | None = KEY
     ) -> tuple[int, Any]:
         """The status and the JSON answer."""
-        headers = {"Content-Type": "application/json"}
-        if key is not None:
-            headers["Authorization"] = f"Bearer {key}"
-        connection = HTTPConnection(self._address, timeout=60)
-        sent = body if isinstance(body, bytes | None) else json.dumps(body)
-        connection.request(method, path, sent, headers)
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-        connection.close()
-        return response.status, answer
+        answer = call(self._server, method, path, body, key=key)
+        return answer.status, answer.body
 
     def learn(self, user: str | None, *said: str, **more: object) -> Any:
         """What `POST` answers when the user says this."""
@@ -77,7 +67,7 @@ class MemoriesApi:
 
 @pytest.fixture
 def api(server: ServerProcess) -> MemoriesApi:
-    return MemoriesApi(server.http.removeprefix("http://"))
+    return MemoriesApi(server)
 
 
 @pytest.fixture

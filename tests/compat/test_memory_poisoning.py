@@ -10,12 +10,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-import urllib.request
 from typing import Any
 
 import pytest
 
-from tests.fixtures.server import KEY, ServerProcess, serving, wait_until
+from tests.fixtures.server import ServerProcess, call, serving, wait_until
 from tests.fixtures.upstream import Upstream, json_reply
 
 QUESTION = "What did I say about the sourdough starter?"
@@ -46,16 +45,9 @@ POISONS = {
 }
 
 
-def post(server: ServerProcess, path: str, body: object, method: str = "POST") -> Any:
-    """What is answered over HTTP."""
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        server.http + path,
-        method=method,
-        headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
-        data=None if body is None else json.dumps(body).encode(),
-    )
-    with urllib.request.urlopen(request) as response:  # noqa: S310 - loopback
-        return json.loads(response.read() or b"null")
+def post(server: ServerProcess, path: str, body: object) -> None:
+    answer = call(server, "POST", path, body)
+    assert answer.status == 200, answer.body
 
 
 def ask(server: ServerProcess, upstream: Upstream, namespace: str) -> list[dict[str, Any]]:
@@ -163,7 +155,7 @@ def test_what_the_assistant_or_a_tool_says_is_marked_and_becomes_no_fact(
             }
         )
     )  # fmt: skip
-    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    tool_call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     post(
         proxy,
         f"/v1/memory/chat/completions?namespace={namespace}&commit_after=0",
@@ -171,7 +163,7 @@ def test_what_the_assistant_or_a_tool_says_is_marked_and_becomes_no_fact(
             "model": "m",
             "messages": [
                 {"role": "user", "content": "Look up my sourdough starter."},
-                {"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "assistant", "content": None, "tool_calls": [tool_call]},
                 {"role": "tool", "tool_call_id": "c1", "content": claim},
             ],
         },
@@ -181,7 +173,7 @@ def test_what_the_assistant_or_a_tool_says_is_marked_and_becomes_no_fact(
     told = [line for line in notes.split("\n") if "Vilnius" in line]
     assert told
     assert all(", assistant, chat " in line for line in told)
-    facts = post(proxy, f"/api/v1/memories?user_id={namespace}", None, "GET")
+    facts = call(proxy, "GET", f"/api/v1/memories?user_id={namespace}").done
     assert "Vilnius" not in json.dumps(facts)
 
 
@@ -197,11 +189,11 @@ def test_everything_from_one_conversation_can_be_forgotten(
         )
 
     def facts() -> str:
-        return json.dumps(post(proxy, f"/api/v1/memories?user_id={namespace}", None, "GET"))
+        return json.dumps(call(proxy, "GET", f"/api/v1/memories?user_id={namespace}").done)
 
     wait_until(lambda: "Oslo" in facts() and "tea" in facts(), "both commits")
     assert "Oslo" in notes_in(ask(proxy, behind, namespace))
-    post(proxy, f"/dialogue/{namespace}-a?namespace={namespace}", None, "DELETE")
+    assert call(proxy, "DELETE", f"/dialogue/{namespace}-a?namespace={namespace}").status == 200
     assert "Oslo" not in facts()
     assert "tea" in facts()
     notes = notes_in(ask(proxy, behind, namespace))

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
-from typing import Any
-
 from tests.compat.test_command_line import eunoe
-from tests.fixtures.server import KEY, ServerProcess
-
-
-def call(server: ServerProcess, method: str, path: str, body: object = None) -> Any:
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        server.http + path,
-        method=method,
-        headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
-        data=None if body is None else json.dumps(body).encode(),
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
-        return json.load(answer)
+from tests.fixtures.server import ServerProcess, call
 
 
 def test_a_namespace_is_listed_kept_for_a_while_and_erased(
     server: ServerProcess, namespace: str
 ) -> None:
     folder = server.data_dir
-    memory = call(server, "POST", "/memory", {"namespace": namespace, "value": "tea"})
+    memory = call(server, "POST", "/memory", {"namespace": namespace, "value": "tea"}).done
     assert eunoe("namespaces", "retain", namespace, "--days", "30", data_dir=folder) == (
         0, "kept for: 30 days\n",
     )  # fmt: skip
@@ -36,7 +21,7 @@ def test_a_namespace_is_listed_kept_for_a_while_and_erased(
     assert (status, "1 memories" in counted) == (0, True)
     status, _ = eunoe("namespaces", "delete", namespace, data_dir=folder)  # nobody says yes
     assert status == 1
-    assert call(server, "GET", f"/memory/{memory['id']}")["value"] == "tea"
+    assert call(server, "GET", f"/memory/{memory['id']}").done["value"] == "tea"
     status, erased = eunoe("namespaces", "delete", namespace, "--yes", data_dir=folder)
     assert (status, "1 memories" in erased) == (0, True)
 

@@ -7,16 +7,13 @@ redacted. What `redact` does with direct writes is in tests/unit/test_screening.
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from tests.fixtures.server import KEY as EUNOE_KEY
-from tests.fixtures.server import ServerProcess, serving, wait_until
+from tests.fixtures.server import ServerProcess, call, serving, wait_until
 from tests.fixtures.upstream import Upstream
 
 SECRET = "sk-" + "proj-Zx81kQ0pLm47Rt"
@@ -32,22 +29,6 @@ def screened(behind: Upstream) -> Iterator[ServerProcess]:
     }
     with serving(settings) as server:
         yield server
-
-
-def call(server: ServerProcess, method: str, path: str, body: object = None) -> tuple[int, str]:
-    """Status and answer over HTTP."""
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        server.http + path,
-        method=method,
-        headers={"Authorization": f"Bearer {EUNOE_KEY}", "Content-Type": "application/json"},
-        data=None if body is None else json.dumps(body).encode(),
-    )
-    try:
-        with urllib.request.urlopen(request) as response:  # noqa: S310 - loopback
-            return response.status, response.read().decode()
-    except urllib.error.HTTPError as refused:
-        with refused:
-            return refused.code, refused.read().decode()
 
 
 def contents(upstream: Upstream) -> list[Any]:
@@ -81,14 +62,15 @@ def test_a_write_that_holds_a_secret_is_refused_without_repeating_it(
 ) -> None:
     at = f"?namespace={namespace}"
     first = {"message": {"role": "user", "content": "Hi"}}
-    dialogue = json.loads(call(screened, "POST", f"/dialogue{at}", first)[1])
-    memory = json.loads(call(screened, "POST", f"/memory{at}", {"value": "x"})[1])
+    dialogue = call(screened, "POST", f"/dialogue{at}", first).done
+    memory = call(screened, "POST", f"/memory{at}", {"value": "x"}).done
     message = dialogue["messages"][0]["id"]
     path = path.format(id=dialogue["id"], message=message, memory=memory["id"])
     if not path.startswith("/api"):
         path += at
-    status, answer = call(screened, method, path, body)
-    assert (status, "this server keeps no secrets" in answer) == (400, True), answer
+    refusal = call(screened, method, path, body)
+    answer = json.dumps(refusal.body)
+    assert (refusal.status, "this server keeps no secrets" in answer) == (400, True), answer
     assert SECRET not in answer
     assert "hunter2" not in answer
 
@@ -113,9 +95,9 @@ def test_the_model_hears_the_secret_and_memory_does_not(
         assert second.headers["x-memory-matched-by"] == "history"
 
     at = f"?namespace={namespace}"
-    _, kept = call(screened, "GET", f"/dialogue/{chat_id}/messages{at}")
-    messages = json.loads(kept)["items"]
-    assert len(messages) == 4
+    page = call(screened, "GET", f"/dialogue/{chat_id}/messages{at}").done
+    kept = json.dumps(page)
+    assert len(page["items"]) == 4
     assert SECRET not in kept
     assert kept.count(MARK) >= 2
 
@@ -153,13 +135,19 @@ def test_a_stream_that_says_a_secret_goes_through_and_is_kept_without(
         chat_id = stream.response.headers["x-memory-chat-id"]
         heard = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
     assert SECRET in heard
-    _, kept = call(screened, "GET", f"/dialogue/{chat_id}/messages?namespace={namespace}")
-    assert len(json.loads(kept)["items"]) == 2
-    assert SECRET not in kept
+    page = call(screened, "GET", f"/dialogue/{chat_id}/messages?namespace={namespace}").done
+    assert len(page["items"]) == 2
+    assert SECRET not in json.dumps(page)
 
 
-def test_no_file_of_the_database_holds_the_secret(screened: ServerProcess) -> None:
-    """After the tests above: not even its log of writes does."""
+def test_no_file_of_the_database_holds_the_secret(screened: ServerProcess, namespace: str) -> None:
+    """Not even its log of writes does."""
+    with screened.openai(default_query={"namespace": namespace}) as client:
+        client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": f"My key is {SECRET}."}]
+        )
+    at = f"?namespace={namespace}"
+    assert call(screened, "POST", f"/memory{at}", {"value": SECRET}).status == 400
     files = [path for path in screened.data_dir.rglob("*") if path.is_file()]
     written = [path.read_bytes() for path in files if not path.is_socket()]
     assert any(MARK.encode() in content for content in written)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from typing import Any
 from uuid import uuid4
 
 import openai
 import pytest
 
-from tests.fixtures.server import KEY, ServerProcess, wait_until
+from tests.fixtures.server import ServerProcess, call, wait_until
 
 
 def ask(server: ServerProcess, headers: dict[str, str], content: str) -> str:
@@ -26,29 +22,9 @@ def chat(server: ServerProcess, headers: dict[str, str], content: str) -> tuple[
 
     The answer, and the id of the dialogue that it is kept in.
     """
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{server.http}/api/publicLLM",
-        headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json", **headers},
-        data=json.dumps(
-            {"model": "gpt-4", "messages": [{"role": "user", "content": content}]}
-        ).encode(),
-    )
-    with urllib.request.urlopen(request) as response:  # noqa: S310 - loopback
-        answer: dict[str, Any] = json.load(response)
-        return answer["choices"][0]["message"]["content"], response.headers["x-memory-chat-id"]
-
-
-def call(server: ServerProcess, method: str, path: str) -> tuple[int, Any]:
-    """Status and answer of the native dialect."""
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        server.http + path, method=method, headers={"Authorization": f"Bearer {KEY}"}
-    )
-    try:
-        with urllib.request.urlopen(request) as response:  # noqa: S310 - loopback
-            return response.status, json.load(response)
-    except urllib.error.HTTPError as refused:
-        with refused:
-            return refused.code, json.load(refused)
+    body = {"model": "gpt-4", "messages": [{"role": "user", "content": content}]}
+    answer = call(server, "POST", "/api/publicLLM", body, headers=headers)
+    return answer.done["choices"][0]["message"]["content"], answer.headers["x-memory-chat-id"]
 
 
 @pytest.mark.parametrize("header", ["sessionId", "session-id", "x-session-id", "session_id"])
@@ -97,17 +73,18 @@ def test_a_session_that_is_never_used_again_is_erased_if_the_settings_say_so(
         EUNOE_CHAT__SESSION_IDLE_SECONDS="1", EUNOE_CHAT__ERASE_EXPIRED_SESSIONS="true"
     )
     _, chat_id = chat(server, {"sessionId": str(uuid4())}, "My name is Alice")
-    status, _ = call(server, "GET", f"/dialogue/{chat_id}")
+    status, _, _ = call(server, "GET", f"/dialogue/{chat_id}")
     assert status == 200
     wait_until(
-        lambda: call(server, "GET", f"/dialogue/{chat_id}")[0] == 404, "the dialogue to be erased"
+        lambda: call(server, "GET", f"/dialogue/{chat_id}").status == 404,
+        "the dialogue to be erased",
     )
 
 
 def test_the_session_of_an_ended_dialogue_starts_afresh(server: ServerProcess) -> None:
     session = {"sessionId": str(uuid4())}
     _, chat_id = chat(server, session, "My name is Alice")
-    status, ended = call(server, "POST", f"/dialogue/{chat_id}/end")
+    status, ended, _ = call(server, "POST", f"/dialogue/{chat_id}/end")
     assert (status, ended["status"]) == (200, "ended")
     answer, new_chat_id = chat(server, session, "What's my name?")
     assert "Alice" not in answer
@@ -128,5 +105,5 @@ def test_a_chat_with_the_id_of_an_ended_dialogue_is_refused(
             stream=stream,
         )
     assert refused.value.code == "dialogue_ended"
-    _, dialogue = call(server, "GET", f"/dialogue/{chat_id}")
+    dialogue = call(server, "GET", f"/dialogue/{chat_id}").done
     assert dialogue["totalMessages"] == 2

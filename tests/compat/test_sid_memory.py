@@ -6,13 +6,12 @@ Driven by the official client, against a whole server with its offline model.
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Callable
 
 import pytest
 from openai import OpenAI
 
-from tests.fixtures.server import KEY, ServerProcess, wait_until
+from tests.fixtures.server import ServerProcess, call, wait_until
 
 STATEMENT = "My name is Alice and I am allergic to peanuts."
 
@@ -102,21 +101,14 @@ def test_what_is_remembered_survives_a_restart_and_a_kill(
 
 
 def test_the_request_of_seed_001_is_answered_in_openai_s_shape(server: ServerProcess) -> None:
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{server.http}/v1/memory/chat/completions?namespace=user123",
-        headers={"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"},
-        data=json.dumps(
-            {
-                "model": "gpt-3.5-turbo",
-                "messages": [
-                    {"role": "system", "content": "You are a helpful assistant."},
-                    {"role": "user", "content": "Hello!"},
-                ],
-            }
-        ).encode(),
-    )
-    with urllib.request.urlopen(request) as response:  # noqa: S310 - loopback
-        answer = json.load(response)
+    body = {
+        "model": "gpt-3.5-turbo",
+        "messages": [
+            {"role": "system", "content": "You are a helpful assistant."},
+            {"role": "user", "content": "Hello!"},
+        ],
+    }
+    answer = call(server, "POST", "/v1/memory/chat/completions?namespace=user123", body).done
     assert answer["object"] == "chat.completion"
     assert answer["choices"][0]["message"]["role"] == "assistant"
     assert answer["choices"][0]["finish_reason"] == "stop"

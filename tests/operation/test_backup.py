@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fixtures.server import KEY, ServerProcess, serving
+from tests.fixtures.server import ServerProcess, call, serving
 
 QUESTIONS = ("What does she eat?", "Who travels?", "peanuts", "a boat on the river")
 TEXTS = (
@@ -37,23 +35,17 @@ def eunoe(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     )
 
 
-def post(server: ServerProcess, path: str, body: dict[str, Any]) -> Any:
-    """One call, with the first key."""
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        server.http + path,
-        json.dumps(body).encode(),
-        {"authorization": f"Bearer {KEY}", "content-type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback
-        return json.load(answer)
+def keep(server: ServerProcess, path: str, body: dict[str, Any]) -> None:
+    answer = call(server, "POST", path, body)
+    assert answer.status == 200, answer.body
 
 
 def answers(server: ServerProcess) -> list[Any]:
     """What searches find, relevance included, without what names the request."""
     return [
-        post(server, "/search", {"query": question, "object": kind, "namespace": "garden"})[
-            "results"
-        ]
+        call(
+            server, "POST", "/search", {"query": question, "object": kind, "namespace": "garden"}
+        ).done["results"]
         for question in QUESTIONS
         for kind in ("memory", "message")
     ]
@@ -61,11 +53,7 @@ def answers(server: ServerProcess) -> list[Any]:
 
 def counts(server: ServerProcess) -> Any:
     """How much the namespaces hold."""
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{server.http}/v1/admin/namespaces", headers={"authorization": f"Bearer {KEY}"}
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback
-        return json.load(answer)
+    return call(server, "GET", "/v1/admin/namespaces").done
 
 
 @pytest.mark.timeout(300)  # two servers and two commands, on a machine that may be busy
@@ -73,9 +61,9 @@ def test_a_restored_backup_holds_and_finds_the_same(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     with serving() as server:
         for text in TEXTS:
-            post(server, "/memory", {"value": text, "namespace": "garden", "tags": ["people"]})
+            keep(server, "/memory", {"value": text, "namespace": "garden", "tags": ["people"]})
         messages = [{"role": "user", "content": text} for text in TEXTS]
-        post(server, "/dialogue", {"id": "d", "namespace": "garden", "messages": messages})
+        keep(server, "/dialogue", {"id": "d", "namespace": "garden", "messages": messages})
         # While it serves: writes go on, and nobody is kept out.
         done = eunoe("backup", str(file), EUNOE_DATA_DIR=str(server.data_dir))
         assert done.returncode == 0, done.stderr
@@ -96,7 +84,7 @@ def test_a_restored_backup_holds_and_finds_the_same(tmp_path: Path) -> None:
         new.start()
         assert answers(new) == wanted
         assert counts(new) == wanted_counts
-        post(new, "/memory", {"value": "written after it", "namespace": "garden"})
+        keep(new, "/memory", {"value": "written after it", "namespace": "garden"})
     finally:
         new.stop()
 

@@ -19,7 +19,6 @@ import signal
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.fixtures.server import KEY, ServerProcess, serving
+from tests.fixtures.server import ServerProcess, call, serving
 from tests.reliability.figures import Rows, main
 from tests.reliability.postgres import outside_postgres
 
@@ -188,14 +187,11 @@ def _hold(front: ServerProcess, conversations: int) -> None:
 
 
 def _say(front: ServerProcess, text: str) -> None:
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{front.http}/v1/memory/chat/completions?namespace=kills&commit_after={COMMIT_AFTER_SECONDS}",
-        headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
-        data=json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}).encode(),
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
-        assert answer.status == 200
-        assert "x-memory-degraded" not in answer.headers
+    path = f"/v1/memory/chat/completions?namespace=kills&commit_after={COMMIT_AFTER_SECONDS}"
+    body = {"model": "m", "messages": [{"role": "user", "content": text}]}
+    answer = call(front, "POST", path, body)
+    assert answer.status == 200
+    assert "x-memory-degraded" not in answer.headers
 
 
 def _disturb(
