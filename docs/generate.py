@@ -24,6 +24,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from docs import openapi
+from docs.comments import Place, leading_comments
 from eunoe._failure import BY_REASON
 from eunoe_server.domain.limit_table import LIMITS
 from eunoe_server.errors import Reason
@@ -175,7 +176,7 @@ def _limits_page() -> str:
 
 
 def _errors_page(file: descriptor_pb2.FileDescriptorProto) -> str:
-    comments = _comments(file)
+    comments = leading_comments(file)
     rows = []
     for index, value in enumerate(file.enum_type[0].value):
         reason = value.name.removeprefix("ERROR_REASON_")
@@ -204,7 +205,7 @@ def _api_page(files: list[descriptor_pb2.FileDescriptorProto]) -> str:
     options = next(file for file in files if file.name.endswith("options.proto"))
     lines = ["# API", _NOTE, _file_comment(options)]
     for file in files:
-        comments = _comments(file)
+        comments = leading_comments(file)
         for index, service in enumerate(file.service):
             lines += [f"## {service.name}", comments.get((6, index), "")]
             for at, method in enumerate(service.method):
@@ -223,7 +224,7 @@ def _api_page(files: list[descriptor_pb2.FileDescriptorProto]) -> str:
 
 
 def _fields_table(
-    message: descriptor_pb2.DescriptorProto, comments: dict[tuple[int, ...], str], index: int
+    message: descriptor_pb2.DescriptorProto, comments: dict[Place, str], index: int
 ) -> str:
     rows = ["| Field | JSON | Type | |\n|---|---|---|---|"]
     for at, field in enumerate(message.field):
@@ -260,22 +261,9 @@ def _examples_page() -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def _comments(file: descriptor_pb2.FileDescriptorProto) -> dict[tuple[int, ...], str]:
-    """Leading comments by the place in the file they stand at."""
-    return {
-        tuple(location.path): _dedented(location.leading_comments)
-        for location in file.source_code_info.location
-        if location.leading_comments
-    }
-
-
 def _file_comment(file: descriptor_pb2.FileDescriptorProto) -> str:
     # The comment above `syntax` is the file's.
-    return _comments(file).get((12,), "")
-
-
-def _dedented(comment: str) -> str:
-    return "\n".join(line.removeprefix(" ") for line in comment.strip("\n").splitlines()).strip()
+    return leading_comments(file).get((12,), "")
 
 
 def _short(name: str) -> str:

@@ -21,6 +21,7 @@ from google.api import field_behavior_pb2
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from docs.comments import Place, leading_comments
 from eunoe.v1 import options_pb2
 from eunoe_server.domain.limit_table import (
     MAX_ID_CHARACTERS,
@@ -591,10 +592,10 @@ def _reference(name: str) -> Json:
 
 
 def _comments_by_name(files: list[descriptor_pb2.FileDescriptorProto]) -> dict[str, str]:
-    """Leading comments by the full name of what they stand above."""
+    """Leading comments, each in one line, by the full name of what they stand above."""
     found = {}
     for file in files:
-        names: dict[tuple[int, ...], str] = {}
+        names: dict[Place, str] = {}
         for at, message in enumerate(file.message_type):
             names[4, at] = f"{file.package}.{message.name}"
             for index, field in enumerate(message.field):
@@ -602,9 +603,9 @@ def _comments_by_name(files: list[descriptor_pb2.FileDescriptorProto]) -> dict[s
         for at, service in enumerate(file.service):
             for index, method in enumerate(service.method):
                 names[6, at, 2, index] = f"{file.package}.{service.name}.{method.name}"
-        for location in file.source_code_info.location:
-            if (name := names.get(tuple(location.path))) and location.leading_comments:
-                found[name] = re.sub(r"\s+", " ", location.leading_comments).strip()
+        for place, comment in leading_comments(file).items():
+            if name := names.get(place):
+                found[name] = re.sub(r"\s+", " ", comment)
     return found
 
 
