@@ -23,12 +23,18 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from docs.comments import Place, leading_comments
 from eunoe.v1 import options_pb2
+from eunoe_server.domain.caller import Scope
+from eunoe_server.domain.chat import MemoryMode
+from eunoe_server.domain.commit import MAX_COMMIT_AFTER_SECONDS
+from eunoe_server.domain.fact import FactType
+from eunoe_server.domain.idempotency import MAX_KEY_CHARACTERS
 from eunoe_server.domain.limit_table import (
     MAX_ID_CHARACTERS,
     MAX_LABEL_CHARACTERS,
     MAX_NAMESPACE_BYTES,
     MAX_TAG_CHARACTERS,
 )
+from eunoe_server.domain.search_request import Found, Mode, OrderBy
 from eunoe_server.transport.http import codec, memories_v1
 from eunoe_server.transport.http.dialects import Dialect, dialect_of
 from eunoe_server.transport.http.openai import routes as openai_routes
@@ -48,7 +54,7 @@ _SCALARS: dict[int, Json] = {
 }
 _NO_CONTROL = "^[^\\x00-\\x1f\\x7f-\\x9f]*$"
 _ID: Json = {"minLength": 1, "maxLength": MAX_ID_CHARACTERS, "pattern": _NO_CONTROL}
-_FACT_TYPES = ["preference", "fact", "experience", "goal", "relationship"]
+_COMMIT_AFTER: Json = {"minimum": 0, "maximum": MAX_COMMIT_AFTER_SECONDS}
 #: What the server asks of a field beside its type, wherever a request has one of this name.
 _NARROWED: dict[str, Json] = {
     # In bytes it may be longer where they are few a character; that is no JSON schema.
@@ -61,17 +67,17 @@ _NARROWED: dict[str, Json] = {
     "metadata": {"type": "object"},
     "state": {"type": "object"},
     "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
-    "scopes": {"enum": ["read", "write", "admin"]},
+    "scopes": {"enum": list(Scope)},
     "order": {"enum": ["asc", "desc"]},
-    "orderBy": {"enum": ["relevance", "created", "modified"]},
-    "mode": {"enum": ["hybrid", "vector", "words"]},
-    "object": {"enum": ["memory", "message", "dialogue"]},
-    "memoryType": {"enum": _FACT_TYPES},
+    "orderBy": {"enum": list(OrderBy)},
+    "mode": {"enum": list(Mode)},
+    "object": {"enum": list(Found)},
+    "memoryType": {"enum": list(FactType)},
     "minConfidence": {"minimum": 0, "maximum": 1},
     "minRelevance": {"minimum": 0, "maximum": 1},
     "limit": {"minimum": 0},
     "messageLimit": {"minimum": 0},
-    "commitAfter": {"minimum": 0, "maximum": 86_400},
+    "commitAfter": _COMMIT_AFTER,
 }
 _JSON_TYPE = "application/json"
 _STREAM_TYPE = "text/event-stream"
@@ -80,7 +86,7 @@ _KEY_HEADER: Json = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Makes it safe to send the request again, for 24 hours.",
-    "schema": {"type": "string", "maxLength": 255, "pattern": "^[!-~]*$"},
+    "schema": {"type": "string", "maxLength": MAX_KEY_CHARACTERS, "pattern": "^[!-~]*$"},
 }
 _CHAT_PARAMETERS: tuple[tuple[str, str, Json], ...] = (
     ("namespace", "Whose memory this is.", {"type": "string"}),
@@ -88,12 +94,12 @@ _CHAT_PARAMETERS: tuple[tuple[str, str, Json], ...] = (
     (
         "commit_after",
         "Seconds of silence after which the conversation is remembered elsewhere.",
-        {"type": "integer", "minimum": 0, "maximum": 86_400},
+        {"type": "integer"} | _COMMIT_AFTER,
     ),
     (
         "memory",
         "What memory does: all of it, only recalling, only storing, nothing.",
-        {"type": "string", "enum": ["auto", "read", "write", "off"]},
+        {"type": "string", "enum": list(MemoryMode)},
     ),
 )
 _ERRORS: dict[Dialect, Json] = {
@@ -468,7 +474,7 @@ def _memories_operations() -> Iterator[tuple[str, str, Json]]:
         ("limit", {"type": "integer", "minimum": 1, "maximum": memories_v1.MAX_LIMIT}),
         ("cursor", {"type": "string"}),
         ("order", {"type": "string", "enum": ["asc", "desc"]}),
-        ("memory_type", {"type": "string", "enum": _FACT_TYPES}),
+        ("memory_type", {"type": "string", "enum": list(FactType)}),
         ("min_confidence", {"type": "number", "minimum": 0, "maximum": 1}),
     ]
     listing = _described("Memories.list", "Lists facts, page by page.", "MemoryService")
@@ -536,7 +542,7 @@ _MEMORIES_PAGE: Json = {
                     "owner_clerk_id": {"type": "string"},
                     "end_user_id": {"type": ["string", "null"]},
                     "content": {},
-                    "memory_type": {"enum": _FACT_TYPES},
+                    "memory_type": {"enum": list(FactType)},
                     "confidence": {"type": "number", "minimum": 0, "maximum": 1},
                     "metadata": {"type": "object"},
                     "source_type": {"type": "string"},
