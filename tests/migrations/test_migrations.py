@@ -219,8 +219,3 @@ async def test_a_server_that_owns_its_tables_is_bound_by_row_security_too(
         assert project_id is not None
         await database.run(Tenant(project_id), lambda tx: tx.namespaces.resolve("alice"))
     assert execute(plain_owner, "select 1 from namespaces") == []
-
-
-async def test_a_database_that_is_not_there_is_said_to_be_so() -> None:
-    with pytest.raises(MigrationRefused, match="cannot be reached"):
-        await migrate("host=/nonexistent dbname=eunoe connect_timeout=1")

@@ -161,3 +161,11 @@ def test_a_dry_run_prints_the_statements_and_needs_no_database() -> None:
     assert done.stdout.splitlines() == [f"{statement};" for statement in statements()]
     refused = eunoe("migrate", "--dry-run")
     assert refused.returncode == 2
+
+
+def test_a_database_that_is_away_is_a_sentence_and_no_traceback() -> None:
+    done = eunoe(
+        "migrate", "--distribute", "citus", EUNOE_DATABASE_URL="postgresql://127.0.0.1:9/none"
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["eunoe: The database cannot be reached."]

@@ -16,10 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from psycopg import AsyncConnection
-
 from eunoe_server.errors import InvalidInput, StorageUnavailable
 from eunoe_server.stores.cluster import find_programs
+from eunoe_server.stores.connection import connected
 from eunoe_server.stores.migrate import migrate, prepare
 
 log = logging.getLogger(__name__)
@@ -56,7 +55,7 @@ async def restore(conninfo: str, file: Path) -> list[str]:
     InvalidInput when the database has a schema, MigrationRefused, StorageUnavailable.
     """
     found_file = _existing(file)
-    async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+    async with connected(conninfo) as connection:
         found = await connection.execute("select to_regclass('schema_migrations')")
         if (await found.fetchone()) != (None,):
             raise InvalidInput("The database is not empty. Restore into a new data folder.")
@@ -69,7 +68,7 @@ async def restore(conninfo: str, file: Path) -> list[str]:
         str(found_file),
     )
     applied = await migrate(conninfo)
-    async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+    async with connected(conninfo) as connection:
         # A dump has no statistics; without them the first questions are planned blindly.
         await connection.execute("analyze")
     return applied

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import psycopg
-from psycopg import AsyncConnection
-
-from eunoe_server.errors import StorageUnavailable
+from eunoe_server.stores.connection import connected
 
 #: Without any of these an acknowledged write may be lost in a crash.
 DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
@@ -27,19 +24,16 @@ class Condition:
 
 async def look(conninfo: str) -> Condition:
     """Asks the server at `conninfo`. Raises StorageUnavailable."""
-    try:
-        async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
-            cursor = await connection.execute(
-                "select name, setting from pg_settings where name = any(%s)",
-                [[*DURABILITY, "server_version", "max_connections"]],
-            )
-            settings: dict[str, str] = dict(await cursor.fetchall())
-            cursor = await connection.execute(
-                "select extversion from pg_extension where extname = 'vector'"
-            )
-            found = await cursor.fetchone()
-    except psycopg.OperationalError as exc:
-        raise StorageUnavailable("The database cannot be reached.") from exc
+    async with connected(conninfo) as connection:
+        cursor = await connection.execute(
+            "select name, setting from pg_settings where name = any(%s)",
+            [[*DURABILITY, "server_version", "max_connections"]],
+        )
+        settings: dict[str, str] = dict(await cursor.fetchall())
+        cursor = await connection.execute(
+            "select extversion from pg_extension where extname = 'vector'"
+        )
+        found = await cursor.fetchone()
     return Condition(
         postgres=settings["server_version"].split()[0],
         pgvector=found[0] if found else "",

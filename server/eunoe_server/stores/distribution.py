@@ -20,6 +20,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from eunoe_server.errors import EunoeError
+from eunoe_server.stores.connection import connected
 from eunoe_server.stores.migrate import status
 
 REFERENCE: tuple[LiteralString, ...] = ("projects", "api_keys", "namespaces")
@@ -101,7 +102,7 @@ async def distribute(conninfo: str) -> Sequence[str]:
     found = await status(conninfo)
     if found.why_not or found.pending:
         raise DistributionRefused("Bring the schema to this version first: `eunoe migrate`.")
-    async with await AsyncConnection.connect(conninfo) as connection:
+    async with connected(conninfo, autocommit=False) as connection:
         await _refuse_without_citus(connection)
         executed = []
         for statement in statements():

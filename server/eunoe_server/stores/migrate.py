@@ -27,7 +27,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import AsyncConnection
 
-from eunoe_server.errors import EunoeError, StorageUnavailable
+from eunoe_server.errors import EunoeError
+from eunoe_server.stores.connection import connected
 
 FILE_NAME = re.compile(r"(\d{4})_(pre|post)_[a-z]+_[a-z0-9_]+\.sql")
 _NO_TRANSACTION = "-- no-transaction\n"
@@ -98,22 +99,19 @@ def migrations() -> Sequence[Migration]:
 async def migrate(conninfo: str) -> list[str]:
     """Applies what is missing, as the owner of the schema; the names of the files applied now.
 
-    Raises MigrationRefused with a sentence for the operator.
+    Raises MigrationRefused with a sentence for the operator, StorageUnavailable.
     """
-    try:
-        async with (
-            await AsyncConnection.connect(conninfo) as lock,
-            await AsyncConnection.connect(conninfo, autocommit=True) as connection,
-        ):
-            await _create_records(connection)
-            # Held until this connection ends. Somebody else's migration may take its time.
-            await lock.execute("set local statement_timeout = 0; set local lock_timeout = 0")
-            await lock.execute("set local idle_in_transaction_session_timeout = 0")
-            await lock.execute("select 1 from schema_migration_lock for update")
-            await prepare(connection)
-            return await _apply(connection)
-    except psycopg.OperationalError as exc:
-        raise MigrationRefused("The database cannot be reached, so it cannot be migrated.") from exc
+    async with (
+        connected(conninfo, autocommit=False) as lock,
+        connected(conninfo) as connection,
+    ):
+        await _create_records(connection)
+        # Held until this connection ends. Somebody else's migration may take its time.
+        await lock.execute("set local statement_timeout = 0; set local lock_timeout = 0")
+        await lock.execute("set local idle_in_transaction_session_timeout = 0")
+        await lock.execute("select 1 from schema_migration_lock for update")
+        await prepare(connection)
+        return await _apply(connection)
 
 
 async def prepare(connection: AsyncConnection[Any]) -> None:
@@ -124,11 +122,8 @@ async def prepare(connection: AsyncConnection[Any]) -> None:
 
 async def status(conninfo: str) -> SchemaStatus:
     """How the schema of the database at `conninfo` fits. Raises StorageUnavailable."""
-    try:
-        async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
-            return await schema_status(connection)
-    except psycopg.OperationalError as exc:
-        raise StorageUnavailable("The database cannot be reached.") from exc
+    async with connected(conninfo) as connection:
+        return await schema_status(connection)
 
 
 async def schema_status(connection: AsyncConnection[Any]) -> SchemaStatus:
