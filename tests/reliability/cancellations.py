@@ -26,7 +26,7 @@ from tests.fixtures.upstream import Upstream
 from tests.reliability import holdings
 from tests.reliability.callers import Caller, GrpcCaller, HttpCaller, Said
 from tests.reliability.figures import Rows, main, seconds
-from tests.reliability.history import History, Keep, Verdict, judge
+from tests.reliability.history import Hear, History, Keep, Verdict, judge
 from tests.reliability.postgres import OutsidePostgres, orphans, outside_postgres
 
 NAMESPACE = "storm"
@@ -131,9 +131,9 @@ def _call(
             return lambda: caller.tag_memory("nothing", ["t"])
         case _:
             question = texts[0]
-            # Of a chat that was left the question may be kept without its answer.
+            # Of a chat that was left the question may be kept without its answer, or with a part.
             history.intend(Keep((question,), name))
-            history.intend(Keep((f"You said: {question}",), name))
+            history.intend(Hear(f"You said: {question}", name))
             return lambda: caller.chat(
                 NAMESPACE, name, [("user", question)], attempt=1, is_stream=kind == "stream"
             )

@@ -26,6 +26,14 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class Hear:
+    """The one answer of a dialogue; of one that is left early, as much is stored as had come."""
+
+    text: str
+    dialogue: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tag:
     """The tags of the memory with this text are these from now on."""
 
@@ -40,7 +48,7 @@ class Forget:
     texts: tuple[str, ...]
 
 
-Act: TypeAlias = Keep | Tag | Forget
+Act: TypeAlias = Keep | Hear | Tag | Forget
 
 
 @dataclass(slots=True)
@@ -109,6 +117,7 @@ class Verdict:
 
 def judge(history: History, held: Holdings) -> Verdict:
     """Replays the history and compares."""
+    held = _with_whole_answers(history, held)
     wanted: dict[str, bool] = {}  # text -> present; what is in doubt is in none
     in_doubt: list[tuple[str, ...]] = []
     tags: dict[str, set[frozenset[str]]] = {}
@@ -123,6 +132,12 @@ def judge(history: History, held: Holdings) -> Verdict:
                     wanted.update(dict.fromkeys(texts, True))
                 else:
                     in_doubt.append(texts)
+            case Hear(text, dialogue):
+                spoken.setdefault(dialogue, []).append(text)
+                if is_certain:
+                    wanted[text] = True
+                else:
+                    in_doubt.append((text,))
             case Forget(texts):
                 if is_certain:
                     wanted.update(dict.fromkeys(texts, False))
@@ -153,6 +168,28 @@ def judge(history: History, held: Holdings) -> Verdict:
         ),
         foreign=_texts(text for text in held.counts if text not in known),
     )
+
+
+def _with_whole_answers(history: History, held: Holdings) -> Holdings:
+    """The same, with each cut answer counted as the whole one.
+
+    Short ones are alike in many dialogues (`You `) and twice in none. One that was heard to its end
+    has to be there to its end.
+    """
+    answers = {
+        entry.act.dialogue: entry.act.text
+        for entry in history.entries
+        if isinstance(entry.act, Hear) and entry.acknowledged_at is None
+    }
+    counts, dialogues = held.counts.copy(), dict(held.dialogues)
+    for name, answer in answers.items():
+        cut = [text for text in held.dialogues.get(name, ()) if answer.startswith(text)]
+        counts.subtract(cut)
+        counts[answer] += len(cut)
+        dialogues[name] = [
+            answer if answer.startswith(text) else text for text in held.dialogues.get(name, ())
+        ]
+    return Holdings(+counts, held.tags, dialogues)
 
 
 def _texts(found: Iterable[str]) -> tuple[str, ...]:

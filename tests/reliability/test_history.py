@@ -6,7 +6,17 @@ from collections import Counter
 
 import pytest
 
-from tests.reliability.history import Act, Forget, History, Holdings, Keep, Tag, Verdict, judge
+from tests.reliability.history import (
+    Act,
+    Forget,
+    Hear,
+    History,
+    Holdings,
+    Keep,
+    Tag,
+    Verdict,
+    judge,
+)
 
 
 def holdings(*texts: str, dialogue: tuple[str, ...] = (), **tags: str) -> Holdings:
@@ -69,3 +79,56 @@ def test_what_is_in_doubt_may_have_happened_or_not(history: History, held: Holdi
 )
 def test_what_is_wrong_is_named(history: History, held: Holdings, wrong: Verdict) -> None:
     assert judge(history, held) == wrong
+
+
+@pytest.fixture
+def chats() -> History:
+    """Two that were left, e and f, and one that was heard to its end, g."""
+    history = History()
+    for name in "efg":
+        question = history.intend(Keep((name,), name))
+        answer = history.intend(Hear(f"You said: {name}", name))
+        if name == "g":
+            history.acknowledge(question)
+            history.acknowledge(answer)
+    return history
+
+
+G = ("g", "You said: g")
+
+
+def chatted(**dialogues: tuple[str, ...]) -> Holdings:
+    texts = Counter(text for dialogue in dialogues.values() for text in dialogue)
+    return Holdings(texts, {}, dialogues)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        chatted(g=G),
+        chatted(e=("e",), g=G),
+        chatted(e=("e", "You "), f=("f", "You "), g=G),
+        chatted(e=("e", "You said: "), f=("f", "You said: f"), g=G),
+    ],
+)
+def test_answers_that_were_left_may_be_cut_and_then_alike(chats: History, held: Holdings) -> None:
+    assert judge(chats, held).is_clean
+
+
+@pytest.mark.parametrize(
+    ("held", "wrong"),
+    [
+        (chatted(e=("e", "You ", "You "), g=G), Verdict(duplicated=("You said: e",))),
+        (chatted(e=("e", "You ", "You said: e"), g=G), Verdict(duplicated=("You said: e",))),
+        (chatted(e=("e", "e", "You "), g=G), Verdict(duplicated=("e",))),
+        (chatted(e=("You ", "e"), g=G), Verdict(disordered=("e",))),
+        (chatted(e=("e", "You sang"), g=G), Verdict(foreign=("You sang",))),
+        (chatted(x=("You ",), g=G), Verdict(foreign=("You ",))),
+        (chatted(g=("g", "You ")), Verdict(lost=("You said: g",), foreign=("You ",))),
+        (chatted(g=(*G, "You said: g")), Verdict(duplicated=("You said: g",))),
+    ],
+)
+def test_what_is_wrong_with_answers_is_named(
+    chats: History, held: Holdings, wrong: Verdict
+) -> None:
+    assert judge(chats, held) == wrong
