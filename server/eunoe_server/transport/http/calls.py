@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import grpc.aio
+from grpc.aio import _call
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
@@ -130,7 +131,7 @@ async def read_apart(length: int, read: Callable[[], T]) -> T:
 
 
 async def answered(call: grpc.aio.UnaryUnaryCall[Q, A]) -> tuple[A, dict[str, str]]:
-    """The answer of a call, and what is to be said with it; cancelling this cancels the call."""
+    """The answer of a call, and what is to be said with it."""
     answer: A = await call
     return answer, await told_with(call)
 
@@ -140,8 +141,10 @@ async def told_with(call: grpc.aio.Call) -> dict[str, str]:
     return told_headers(await call.initial_metadata())
 
 
-async def until_client_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns; if the client leaves first, `work` is cancelled. Raises ClientLeft.
+async def until_client_leaves(
+    receive: Receive, call: grpc.aio.Call, work: Coroutine[Any, Any, T]
+) -> T:
+    """What `work` makes of `call`; if the client leaves first, it is cancelled. Raises ClientLeft.
 
     Only for requests whose body was read: the next thing to receive is the disconnect.
     """
@@ -153,9 +156,19 @@ async def until_client_leaves(receive: Receive, work: Coroutine[Any, Any, T]) ->
             return worker.result()
         raise ClientLeft
     finally:
-        worker.cancel()
         watcher.cancel()
+        _cancel(call)
         await asyncio.gather(worker, watcher, return_exceptions=True)
+
+
+def _cancel(call: Any) -> None:
+    """Ends a call, unless it has ended; whoever awaits it is told so.
+
+    Neither the one who awaits it nor, as `call.cancel()` would, the library's own tasks are
+    cancelled: what a batch of gRPC's core has received is never freed when nobody awaits the batch
+    any more, 1 to 9 KiB for each client that leaves (grpc/grpc#43360).
+    """
+    _call.Call.cancel(call)
 
 
 async def _disconnect(receive: Receive) -> None:

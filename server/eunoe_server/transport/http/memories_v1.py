@@ -58,11 +58,10 @@ class Memories:
         """Facts out of messages."""
         metadata = metadata_of(request)
         body = await read_body(request, self._max_body_bytes)
-        call = await read_apart(len(body), lambda: _extraction(body))
-        call.request_id = idempotency_key(request)
-        answer, owner, told = await until_client_leaves(
-            request.receive, _owned(self._stub.ExtractMemories(call, metadata=metadata))
-        )
+        asked = await read_apart(len(body), lambda: _extraction(body))
+        asked.request_id = idempotency_key(request)
+        call = self._stub.ExtractMemories(asked, metadata=metadata)
+        answer, owner, told = await until_client_leaves(request.receive, call, _owned(call))
         created = [each.memory.id for each in answer.memories if each.outcome == "created"]
         return _reply(
             {
@@ -70,7 +69,7 @@ class Memories:
                 "memories_created": len(created),
                 "memory_ids": created,
                 "owner_id": owner,
-                "user_id": call.namespace or None,
+                "user_id": asked.namespace or None,
             },
             told,
         )
@@ -78,10 +77,8 @@ class Memories:
     async def list(self, request: Request) -> Response:
         """Facts, page by page."""
         metadata = metadata_of(request)
-        answer, owner, told = await until_client_leaves(
-            request.receive,
-            _owned(self._stub.ListMemories(_listing(request), metadata=metadata)),
-        )
+        call = self._stub.ListMemories(_listing(request), metadata=metadata)
+        answer, owner, told = await until_client_leaves(request.receive, call, _owned(call))
         return _reply(
             {
                 "success": True,

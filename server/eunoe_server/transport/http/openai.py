@@ -162,9 +162,8 @@ class Answers:
                 keep_alive=self._keep_alive,
             )
         answer: WholeAnswer
-        answer, told = await until_client_leaves(
-            request.receive, answered(self._whole(metadata, body=body, **parameters))
-        )
+        call = self._whole(metadata, body=body, **parameters)
+        answer, told = await until_client_leaves(request.receive, call, answered(call))
         headers = reply_headers(answer.memory, answer.upstream) | told | _JSON
         return Response(answer.body, headers=headers)
 
@@ -208,15 +207,14 @@ class Embeddings:
         """The vectors as the server's endpoint gives them."""
         metadata = metadata_of(request)
         fields = _namespace_of(request)
-        call = chat_pb2.CreateEmbeddingsRequest(
+        asked = chat_pb2.CreateEmbeddingsRequest(
             body=await read_body(request, self._max_body_bytes),
             forward_headers=_forwarded(request.headers),
             max_upstream_error_bytes=_MAX_UPSTREAM_ERROR_BYTES,
             **fields,
         )
-        answer, told = await until_client_leaves(
-            request.receive, answered(self._stub.CreateEmbeddings(call, metadata=metadata))
-        )
+        call = self._stub.CreateEmbeddings(asked, metadata=metadata)
+        answer, told = await until_client_leaves(request.receive, call, answered(call))
         return Response(answer.body, headers=upstream_headers(answer.upstream) | told | _JSON)
 
 

@@ -76,24 +76,21 @@ class AnswerStream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises grpc.aio.AioRpcError and Refused while there is still a status to choose."""
         request_id = scope["state"]["request_id"]
-        with suppress(ClientLeft):  # the call is cancelled, and nobody is there to be told more
-            await until_client_leaves(receive, self._stream(send, request_id))
-
-    async def _stream(self, send: Send, request_id: str) -> None:
         call = self._open_call()
-        try:
-            events = aiter(call)
-            opening = await anext(events, None)
-            first = await anext(events, None)
-            if opening is None or first is None:
-                raise Refused(internal_error(request_id))
-            headers = self._headers_of(opening.started.memory, opening.started.upstream)
-            await _start(send, {**headers, **await told_with(call), **sse.HEADERS})
-            async with self._kept_alive(send, first.chunk.body) as write:
-                last = await self._pass_on(first, events, write, request_id)
-            await send({"type": "http.response.body", "body": last, "more_body": False})
-        finally:
-            call.cancel()
+        with suppress(ClientLeft):  # the call is cancelled, and nobody is there to be told more
+            await until_client_leaves(receive, call, self._stream(call, send, request_id))
+
+    async def _stream(self, call: StreamCall, send: Send, request_id: str) -> None:
+        events = aiter(call)
+        opening = await anext(events, None)
+        first = await anext(events, None)
+        if opening is None or first is None:
+            raise Refused(internal_error(request_id))
+        headers = self._headers_of(opening.started.memory, opening.started.upstream)
+        await _start(send, {**headers, **await told_with(call), **sse.HEADERS})
+        async with self._kept_alive(send, first.chunk.body) as write:
+            last = await self._pass_on(first, events, write, request_id)
+        await send({"type": "http.response.body", "body": last, "more_body": False})
 
     async def _pass_on(
         self,

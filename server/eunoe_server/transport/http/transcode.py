@@ -159,9 +159,8 @@ class Transcoder:
             body, is_bare = self._wrapped(body, self._bare[0])
         try:
             message = await read_apart(len(body), partial(self._read, request, body))
-            answer, told = await until_client_leaves(
-                request.receive, answered(self._call(message, metadata=metadata))
-            )
+            call = self._call(message, metadata=metadata)
+            answer, told = await until_client_leaves(request.receive, call, answered(call))
         except (EunoeError, grpc.aio.AioRpcError) as error:
             if is_bare and self._bare:
                 raise Refused(_unwrapped(failure_of(error), f"{self._bare[0]}[0].")) from error

@@ -28,16 +28,13 @@ class Errors(Interceptor):
         except grpc.aio.AbortError:
             raise
         except asyncio.CancelledError:
-            if call.context.cancelled():
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                # The client's doing, or the loop's end. There is no call left to answer, and what
+                # one tries to send on it is never freed (grpc/grpc#43360).
                 raise
-            # Our own cancellation (shutdown, an inner timeout): without a status the client hangs.
-            try:
-                await self._abort(call, Unavailable("The server is stopping. Try again."))
-            except grpc.aio.AbortError:
-                raise
-            except Exception as error:
-                # There is no call left to answer: it was the client who cancelled it.
-                raise asyncio.CancelledError from error
+            # Something that the call waited for was cancelled: without a status the client hangs.
+            await self._abort(call, Unavailable("The server is stopping. Try again."))
         except EunoeError as error:
             await self._abort(call, error)
         except NotImplementedError:
