@@ -118,3 +118,29 @@ async def test_a_large_batch_gives_the_vectors_of_its_texts(embedder: WordLlamaE
     together = await embedder.embed(texts)
     alone = [await embedder.embed([text]) for text in texts[::40]]
     np.testing.assert_array_equal(together[::40], np.concatenate(alone))
+
+
+_ASK_WHAT_IS_KEPT = """
+import asyncio, psutil
+from eunoe_server.providers.wordllama import WordLlamaEmbedder
+
+def private_bytes():
+    return psutil.Process().memory_full_info().uss
+
+async def read(embedder, numbers):
+    for number in numbers:
+        await embedder.embed([f"I keep the key to room {number} under the flower pot"])
+
+embedder = WordLlamaEmbedder()
+asyncio.run(read(embedder, range(500)))
+before = private_bytes()
+asyncio.run(read(embedder, range(500, 8_500)))
+print(private_bytes() - before)
+"""
+
+
+def test_it_keeps_no_text_that_it_has_read() -> None:
+    answer = subprocess.run(  # noqa: S603 - ours
+        [sys.executable, "-c", _ASK_WHAT_IS_KEPT], capture_output=True, text=True, check=True
+    )
+    assert int(answer.stdout) < 8_000 * 300  # of a text and its tokens: 1,500 bytes and more

@@ -45,6 +45,10 @@ class WordLlamaEmbedder:
         self._tokenizer = Tokenizer.from_file(
             str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json")
         )
+        # Its cache is one of words, and this tokenizer does not split texts into words: it would
+        # keep the last 10,000 short texts that each thread has read, also when they are erased.
+        # Its authors' way to turn it off (huggingface/tokenizers#1675).
+        self._tokenizer.model._resize_cache(0)  # noqa: SLF001 - there is no other
         with safe_open(folder / "weights" / "l2_supercat_256.safetensors", framework="np") as file:
             # Kept in its 16 bits a number (16 MB); sums are taken in 32.
             self._table = file.get_tensor("embedding.weight")
