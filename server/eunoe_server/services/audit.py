@@ -1,6 +1,6 @@
 """The audit trail: what was done to keys, to namespaces and to what they hold, and by whom.
 
-Each act writes its own event, in its own transaction (`recorded`). Here nothing is decided but who
+Each act writes its own event, in its own transaction (`record`). Here nothing is decided but who
 may read the trail: a key that administers the whole project.
 """
 
