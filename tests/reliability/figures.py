@@ -32,6 +32,12 @@ def seconds(worst: Sequence[float]) -> str:
     return f"worst {ordered[-1]:.2f} s, median {ordered[len(ordered) // 2]:.2f} s"
 
 
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that this share of all is not above; 0 of nothing."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
 def integrity(subject: str, acknowledged: int, verdict: Verdict, orphans: int) -> Rows:
     """The rows that every history ends in."""
     lost = len(verdict.lost) + len(verdict.undead) + len(verdict.mistagged)

@@ -14,13 +14,13 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tests.fixtures.server import ServerProcess, serving
 from tests.fixtures.upstream import Pause, ReceivedRequest, Reply, Upstream, default_reply
-from tests.reliability.figures import Rows, main
+from tests.reliability.figures import Rows, main, percentile
 from tests.reliability.load import Order, Report, fill
 
 _ROOT = Path(__file__).parents[2]
@@ -63,12 +63,6 @@ class Outcome:
 
     def refused_ms(self, share: float) -> float:
         return percentile([took for _, took in self.report.refused], share)
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value that this share of all is not above; 0 of nothing."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
 async def run_load(order: Order, processes: int = 1) -> Outcome:
@@ -160,6 +154,7 @@ class Run:
                 "0",
                 str(sum(over.report.wrong.values()) - over.dropped),
             ),
+            (f"{subject}: not offered, too many unanswered", "0", str(over.report.unsent)),
             (
                 f"{subject}: normal again after",
                 "<= 5 s",

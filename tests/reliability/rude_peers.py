@@ -26,7 +26,7 @@ import psutil  # type: ignore[import-untyped]
 from tests.fixtures.server import KEY, ServerProcess, serving
 from tests.fixtures.upstream import DONE, ReceivedRequest, Reply, Upstream, sse_reply
 from tests.fixtures.upstream import event as sse
-from tests.reliability.figures import Rows, main
+from tests.reliability.figures import Rows, main, percentile
 
 PIECES = 320
 PIECE = "x" * 65_536
@@ -183,17 +183,12 @@ async def run(readers: int, drippers: int, seconds: float, write_idle_seconds: f
     return outcome
 
 
-def p99(times: list[float]) -> float:
-    """In milliseconds."""
-    return sorted(times)[int(0.99 * len(times))]
-
-
 async def measure(readers: int = 20, drippers: int = 200, seconds: float = 90) -> Rows:
     """What a run showed."""
     write_idle_seconds = min(60.0, seconds / 2)
     outcome = await run(readers, drippers, seconds, write_idle_seconds)
     grown = outcome.worst_rss_mib - outcome.idle_rss_mib
-    alone = p99(outcome.polite_alone)
+    alone = percentile(outcome.polite_alone, 0.99)
     return [
         (
             f"{readers} readers of 20 MiB at 1 KiB/s: memory",
@@ -219,8 +214,8 @@ async def measure(readers: int = 20, drippers: int = 200, seconds: float = 90) -
             "others meanwhile: p99",
             f"at most twice {alone:.1f} ms",
             (
-                f"{p99(outcome.polite_beside_readers):.1f} ms beside readers, "
-                f"{p99(outcome.polite_beside_drippers):.1f} ms beside drippers, "
+                f"{percentile(outcome.polite_beside_readers, 0.99):.1f} ms beside readers, "
+                f"{percentile(outcome.polite_beside_drippers, 0.99):.1f} ms beside drippers, "
                 f"{outcome.refused} refused"
             ),
         ),
