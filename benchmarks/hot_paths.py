@@ -30,6 +30,7 @@ from benchmarks.programs.call_load import Call, CallOrder, call
 from benchmarks.programs.chat_load import ChatOrder, chat
 from benchmarks.stage import FULL, QUICK, Stage
 from tests.fixtures.server import KEY, ServerProcess
+from tests.reliability.postgres import postmaster_pid
 
 #: Lines of each table.
 LINES = 14
@@ -122,8 +123,8 @@ def _sampled(
 
 def _database_seconds(server: ServerProcess) -> float:
     """Of the server's Postgres: its postmaster's children."""
-    postmaster = (server.data_dir / "postgres" / "cluster" / "postmaster.pid").read_text()
-    return sum(cpu_seconds(pid) for pid in _children(int(postmaster.split()[0])))
+    postmaster = postmaster_pid(server.data_dir / "postgres")
+    return sum(cpu_seconds(pid) for pid in _children(postmaster))
 
 
 def _children(parent: int) -> Iterator[int]:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,7 @@ from benchmarks.figures import Goal, Outcome, Row, alone
 from benchmarks.processes import ROOT, Failed, resident_mebibytes
 from benchmarks.stage import Stage
 from tests.fixtures.server import KEY, ServerProcess
+from tests.reliability.addresses import fixed_addresses
 
 #: Until memory that a start used is given back.
 IDLE_SECONDS = 2.0
@@ -84,13 +84,9 @@ def _make_serve(clone: Path) -> float:
     make = shutil.which("make")
     if make is None:
         raise Failed("there is no make here")
-    addresses = {
-        name: f"127.0.0.1:{port}"
-        for name, port in zip(("HTTP", "GRPC", "OPS"), _free_ports(3), strict=True)
-    }
+    addresses = fixed_addresses()
     environment = {name: text for name, text in os.environ.items() if not name.startswith("EUNOE_")}
-    environment |= {f"EUNOE_{name}_ADDRESS": address for name, address in addresses.items()}
-    environment["EUNOE_BOOTSTRAP_API_KEY"] = KEY
+    environment |= addresses | {"EUNOE_BOOTSTRAP_API_KEY": KEY}
     log = clone.with_suffix(".log")
     started = time.perf_counter()
     # A group of its own, so that what make starts can be stopped with it.
@@ -100,7 +96,7 @@ def _make_serve(clone: Path) -> float:
             stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
-        while not _is_ready(f"http://{addresses['OPS']}/readyz"):
+        while not _is_ready(f"http://{addresses['EUNOE_OPS_ADDRESS']}/readyz"):
             if process.poll() is not None or time.perf_counter() - started > CLONE_SECONDS:
                 raise Failed(f"make serve: {log.read_text(errors='replace')[-1000:]}")
             time.sleep(0.05)
@@ -109,14 +105,6 @@ def _make_serve(clone: Path) -> float:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         process.wait(60)
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        listeners = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [listener.getsockname()[1] for listener in listeners]
 
 
 def _is_ready(url: str) -> bool:

@@ -11,7 +11,6 @@ from benchmarks.processes import Failed
 from benchmarks.programs.call_load import Call, CallOrder, CallReport, call
 from benchmarks.programs.chat_load import ChatOrder, ChatReport, chat
 from benchmarks.stage import Stage
-from eunoe_server.settings import ServerSettings
 from tests.fixtures.server import KEY
 
 ONE, TWO = "1 worker", "2 workers"
@@ -19,8 +18,6 @@ ONE, TWO = "1 worker", "2 workers"
 
 def workers(stage: Stage) -> Outcome:
     """Chats and searches a second, with one worker and with two."""
-    if "workers" not in ServerSettings.model_fields:
-        return Outcome(skipped=("2 workers: this server has one process",))
     sides: dict[str, Callable[[], tuple[ChatReport, CallReport]]] = {
         name: partial(_with, stage, count) for name, count in ((ONE, 1), (TWO, 2))
     }
