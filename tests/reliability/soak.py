@@ -3,21 +3,27 @@
     python -m tests.reliability.soak [--minutes 30] [--seed 1]
 
 Callers over gRPC and HTTP get, search, create and delete memories and chat, whole and in streams;
-every fourth stream is left in its middle. Once a minute it is noted what the server holds: memory,
-tasks, file descriptors, connections to the database. At the end, when all clients are gone, tasks,
-descriptors and connections have to be what they were before, and the memory's slope has to be flat.
+every fourth answer is left in its middle. As much is deleted as is kept, so that no search reads
+more at the end than it did in the middle. It is noted what the server's process holds, without the
+database's: memory of its own, tasks, file descriptors, connections to the database. At the end,
+when all clients are gone, tasks, descriptors and connections have to be what they were before.
+Memory has to be flat: what the line of least squares gains over the second half of the run, which
+begins long after pools, the allocator and the collector have found their sizes. Many samples, as
+the collector comes round every half minute and what it finds is a few MiB.
 The pool has a fixed size here, so that a connection more or less is one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import random
 import re
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +32,13 @@ import grpc.aio
 import httpx2
 import psutil  # type: ignore[import-untyped]
 
-from eunoe.v1 import memory_pb2, memory_pb2_grpc, search_pb2
+from eunoe.v1 import (
+    dialogue_pb2,
+    dialogue_pb2_grpc,
+    memory_pb2,
+    memory_pb2_grpc,
+    search_pb2,
+)
 from eunoe.v1 import search_pb2_grpc as search_grpc
 from tests.fixtures.server import KEY, METADATA, ServerProcess, serving
 from tests.fixtures.upstream import (
@@ -46,8 +58,14 @@ from tests.reliability.postgres import OutsidePostgres, outside_postgres
 CALLERS = 8
 POOL = 6
 NAMESPACES = 20
-#: The part of a run in which caches fill.
-WARM_UP = 0.2
+#: Memories that are there at a time, and chats; for each more the oldest is deleted.
+KEPT = 400
+#: A whole answer that is left is left within this time.
+LEAVES_WITHIN_SECONDS = 0.02
+#: Between two samples; a run has at least twelve.
+SAMPLE_SECONDS = 10.0
+#: The part of a run after which memory has to be flat.
+WARM_UP = 0.5
 SETTLE_SECONDS = 30.0
 WORDS = ("Anna", "tea", "dog", "garden", "Berlin", "Monday", "violin", "train", "birthday", "lake")
 
@@ -57,7 +75,8 @@ class Sample:
     """What the server held at a moment of the run."""
 
     minute: float
-    rss_mib: float
+    #: Of the process alone: what would be free if it ended.
+    private_mib: float
     tasks: int
     descriptors: int
     connections: int
@@ -79,22 +98,27 @@ class Outcome:
     @property
     def slope_mib_an_hour(self) -> float:
         """Least squares over the samples after the warm-up."""
-        warm = self._warm()
+        warm = self.warm
         if len(warm) < 2:
             return 0.0
         mean_x = sum(each.minute for each in warm) / len(warm)
-        mean_y = sum(each.rss_mib for each in warm) / len(warm)
+        mean_y = sum(each.private_mib for each in warm) / len(warm)
         spread = sum((each.minute - mean_x) ** 2 for each in warm)
-        slope = sum((each.minute - mean_x) * (each.rss_mib - mean_y) for each in warm) / spread
+        slope = sum((each.minute - mean_x) * (each.private_mib - mean_y) for each in warm) / spread
         return 60 * slope
 
     @property
     def growth(self) -> float:
-        """By what part memory grew between the end of the warm-up and the end."""
-        warm = self._warm()
-        return warm[-1].rss_mib / warm[0].rss_mib - 1 if warm else 0.0
+        """By what part memory grew from the end of the warm-up to the end, along that line."""
+        warm = self.warm
+        if len(warm) < 2:
+            return 0.0
+        hours = (warm[-1].minute - warm[0].minute) / 60
+        return self.slope_mib_an_hour * hours * len(warm) / sum(each.private_mib for each in warm)
 
-    def _warm(self) -> Sequence[Sample]:
+    @property
+    def warm(self) -> Sequence[Sample]:
+        """The samples after the warm-up."""
         last = self.samples[-1].minute if self.samples else 0.0
         return [each for each in self.samples if each.minute >= WARM_UP * last]
 
@@ -115,6 +139,15 @@ def reply_to(request: ReceivedRequest) -> Reply:
     return sse_reply(*steps, DONE)
 
 
+def name_of(error: grpc.aio.AioRpcError | httpx2.HTTPError) -> str:
+    """What a call failed with, in few words."""
+    if isinstance(error, grpc.aio.AioRpcError):
+        return error.code().name
+    if isinstance(error, httpx2.HTTPStatusError):
+        return f"HTTP {error.response.status_code}"
+    return repr(error)
+
+
 class Load:
     """What the callers do."""
 
@@ -122,6 +155,8 @@ class Load:
         self._server = server
         self._chance = random.Random(seed)  # noqa: S311 - a repeatable run
         self._numbers = itertools.count()
+        self._memories: deque[tuple[str, str]] = deque()
+        self._chats: deque[tuple[str, str]] = deque()
         self.calls = self.left = 0
         self.failures: dict[str, int] = {}
 
@@ -149,8 +184,8 @@ class Load:
             lambda: self._get(channel),
             lambda: self._search(channel),
             lambda: self._create(channel),
-            lambda: self._chat(client),
-            lambda: self._stream(client),
+            lambda: self._chat(channel, client),
+            lambda: self._stream(channel, client),
         ]
         while time.monotonic() < until:
             (kind,) = self._chance.choices(kinds, [50, 20, 14, 8, 8])
@@ -158,7 +193,7 @@ class Load:
             try:
                 await kind()
             except (grpc.aio.AioRpcError, httpx2.HTTPError) as error:
-                name = error.code().name if isinstance(error, grpc.RpcError) else repr(error)
+                name = name_of(error)
                 self.failures[name] = self.failures.get(name, 0) + 1
             self.calls += 1
             await asyncio.sleep(max(0.0, due - time.monotonic()))
@@ -183,41 +218,69 @@ class Load:
         await search_grpc.SearchServiceStub(channel).Search(request, metadata=METADATA, timeout=20)
 
     async def _create(self, channel: grpc.aio.Channel) -> None:
-        """Keeps a memory, and forgets the one before: what is stored does not grow."""
         stub = memory_pb2_grpc.MemoryServiceStub(channel)
-        namespace, number = self._namespace, next(self._numbers)
+        namespace, name = self._namespace, self._new_name()
         await stub.CreateMemory(
             memory_pb2.CreateMemoryRequest(
-                namespace=namespace, id=f"soak-{number}", value_json=json.dumps(self._words(12))
+                namespace=namespace, id=name, value_json=json.dumps(self._words(12))
             ),
             metadata=METADATA, timeout=20,
         )  # fmt: skip
-        if number % 4:
+        self._memories.append((namespace, name))
+        if len(self._memories) > KEPT:
+            namespace, name = self._memories.popleft()
             await stub.DeleteMemory(
-                memory_pb2.DeleteMemoryRequest(namespace=namespace, id=f"soak-{number}"),
+                memory_pb2.DeleteMemoryRequest(namespace=namespace, id=name),
                 metadata=METADATA, timeout=20,
             )  # fmt: skip
+
+    def _new_name(self) -> str:
+        return f"soak-{next(self._numbers)}"
+
+    @property
+    def _leaves(self) -> bool:
+        return self._chance.random() < 0.25
+
+    async def _new_chat(self, channel: grpc.aio.Channel) -> str:
+        """Where to ask in a new chat; the oldest one is deleted."""
+        namespace, name = self._namespace, self._new_name()
+        self._chats.append((namespace, name))
+        if len(self._chats) > KEPT:
+            oldest_namespace, oldest = self._chats.popleft()
+            try:
+                await dialogue_pb2_grpc.DialogueServiceStub(channel).DeleteDialogue(
+                    dialogue_pb2.DeleteDialogueRequest(namespace=oldest_namespace, id=oldest),
+                    metadata=METADATA, timeout=20,
+                )  # fmt: skip
+            except grpc.aio.AioRpcError as error:
+                # Of one that was left early nothing was stored.
+                if error.code() is not grpc.StatusCode.NOT_FOUND:
+                    raise
+        query = f"namespace={namespace}&chat_id={name}&commit_after=1"
+        return f"/v1/memory/chat/completions?{query}"
 
     def _body(self, *, stream: bool) -> dict[str, Any]:
         said = [{"role": "user", "content": self._words(8)}]
         return {"model": "m", "stream": stream, "messages": said}
 
-    async def _chat(self, client: httpx2.AsyncClient) -> None:
-        answer = await client.post(self._path, json=self._body(stream=False))
-        answer.raise_for_status()
+    async def _chat(self, channel: grpc.aio.Channel, client: httpx2.AsyncClient) -> None:
+        path = await self._new_chat(channel)
+        patience = self._chance.uniform(0, LEAVES_WITHIN_SECONDS) if self._leaves else None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                answer = await client.post(path, json=self._body(stream=False))
+                answer.raise_for_status()
+                return
+        self.left += 1
 
-    async def _stream(self, client: httpx2.AsyncClient) -> None:
-        leaves = self._chance.random() < 0.25
-        async with client.stream("POST", self._path, json=self._body(stream=True)) as answer:
+    async def _stream(self, channel: grpc.aio.Channel, client: httpx2.AsyncClient) -> None:
+        path, leaves = await self._new_chat(channel), self._leaves
+        async with client.stream("POST", path, json=self._body(stream=True)) as answer:
             answer.raise_for_status()
             async for _ in answer.aiter_bytes():
                 if leaves:
                     self.left += 1
                     return
-
-    @property
-    def _path(self) -> str:
-        return f"/v1/memory/chat/completions?namespace={self._namespace}&commit_after=1"
 
 
 def look(server: ServerProcess, postgres: OutsidePostgres, minute: float) -> Sample:
@@ -232,7 +295,7 @@ def look(server: ServerProcess, postgres: OutsidePostgres, minute: float) -> Sam
     )
     return Sample(
         minute=minute,
-        rss_mib=process.memory_info().rss / 2**20,
+        private_mib=process.memory_full_info().uss / 2**20,
         tasks=int(float(tasks[1])),
         descriptors=process.num_fds(),
         connections=int(str(connections[0][0])),
@@ -260,7 +323,7 @@ def is_back(before: Sample, after: Sample) -> bool:
 
 
 async def run(seconds: float, seed: int) -> Outcome:
-    """The whole run; a sample a minute, or twelve in all when it is shorter than that."""
+    """The whole run."""
     with (
         outside_postgres() as postgres,
         Upstream(reply_to) as upstream,
@@ -283,7 +346,7 @@ async def run(seconds: float, seed: int) -> Outcome:
         began = time.monotonic()
         loading = asyncio.create_task(load.run(seconds, ceiling / 2))
         while not loading.done():
-            await asyncio.wait({loading}, timeout=min(60.0, seconds / 12))
+            await asyncio.wait({loading}, timeout=min(SAMPLE_SECONDS, seconds / 12))
             minute = (time.monotonic() - began) / 60
             outcome.samples.append(await asyncio.to_thread(look, server, postgres, minute))
         await loading
@@ -307,17 +370,17 @@ async def measure(minutes: float = 30, seed: int = 1) -> Rows:
 
     asked = outcome.calls / outcome.seconds
     slope = f"{100 * outcome.growth:+.1f} %, {outcome.slope_mib_an_hour:+.1f} MiB/h"
-    memory = f"{slope}, {range_of('rss_mib')} MiB"
+    memory = f"{slope}; {range_of('private_mib')} MiB in all"
     return [
         (
             "soak: load",
             f"half of {outcome.ceiling:.0f} calls/s",
-            f"{asked:.0f} calls/s for {minutes:g} min, {outcome.left} streams left",
+            f"{asked:.0f} calls/s for {minutes:g} min, {outcome.left} answers left",
         ),
         ("soak: failed calls", "0", str(outcome.failures or 0)),
         (
-            "soak: memory",
-            "grows by less than 5 % after the first fifth",
+            "soak: private memory",
+            "grows by less than 5 % in the second half",
             memory,
         ),
         (
