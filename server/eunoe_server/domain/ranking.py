@@ -21,7 +21,6 @@ It knows no user, no language model and no training: the weights are guesses tha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +40,11 @@ WORDS_BEFORE = (1.0, 0.5, 0.35, 0.25, 0.18)
 MEANING_NEARBY = (1.0, 0.4, 0.2, 0.1, 0.0)
 #: Neighbours are turns at most this far away.
 REACH = 4
+#: The distance of all others; nothing carries so far.
+FAR = REACH + 1
+_AFTER, _BEFORE, _NEARBY = (
+    np.array((*carried, 0.0)) for carried in (WORDS_AFTER, WORDS_BEFORE, MEANING_NEARBY)
+)
 #: A text of this many different words says each of them half as loudly as a single word does.
 LOUDNESS_WORDS = 100
 #: How soon nearness to a named time fades. What happened is told within days.
@@ -149,10 +153,15 @@ def rank(
             )
         )
     ][:limit]
-    return [
-        _ranked(candidates, row, Explanation(*parts))
-        for row, parts in zip(order.tolist(), signals[:, order].T.tolist(), strict=True)
-    ]
+    columns = (
+        candidates.entry_keys,
+        candidates.are_messages,
+        candidates.object_keys,
+        candidates.dialogue_keys,
+        *signals,
+    )
+    # A number of numpy's costs as much as the rest of a result: they are made Python's at once.
+    return [_ranked(*row) for row in zip(*(each[order].tolist() for each in columns), strict=True)]
 
 
 def relevance_of(score: float) -> float:
@@ -173,9 +182,8 @@ def _signals(candidates: Candidates, question: Question, weights: Weights) -> Fl
     """One row a signal, one column a candidate."""
     order = np.lexsort((candidates.positions, candidates.dialogue_keys))
     near = _neighbours(candidates.dialogue_keys[order], candidates.positions[order])
-    asking = candidates.asking_shares[order]
     signals = np.zeros((5, len(candidates)))
-    signals[0, order] = weights.words * _words(candidates, order, near, asking)
+    signals[0, order] = weights.words * _words(candidates, order, near)
     signals[1, order] = weights.meaning * _meaning(candidates.similarities[order], near)
     signals[2] = weights.sought * candidates.are_sought
     signals[3] = -weights.asking * candidates.asking_shares
@@ -184,33 +192,30 @@ def _signals(candidates: Candidates, question: Question, weights: Weights) -> Fl
 
 
 @dataclass(frozen=True, slots=True)
-class _Pairs:
-    """Rows of one dialogue, `distance` turns apart, of rows sorted by dialogue and position."""
+class _Neighbours:
+    """The rows around each, of rows sorted by dialogue and position.
 
-    earlier: npt.NDArray[np.intp]
-    later: npt.NDArray[np.intp]
+    A column each. Line REACH is the row itself, the lines above are the rows before it, those below
+    the rows after it. Positions may have gaps, so rows apart are not turns apart.
+    """
+
+    rows: npt.NDArray[np.int64]
+    #: In turns; FAR of what is in another dialogue, too far away, or beyond the ends.
     distances: npt.NDArray[np.int64]
 
 
 def _neighbours(
     dialogue_keys: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]
-) -> Sequence[_Pairs]:
-    """All pairs within REACH. Positions may have gaps, so rows apart are not turns apart."""
-    pairs = []
-    for step in range(1, min(REACH, len(positions) - 1) + 1):
-        distances = positions[step:] - positions[:-step]
-        is_near = (dialogue_keys[step:] == dialogue_keys[:-step]) & (dialogue_keys[step:] != 0)
-        earlier = np.flatnonzero(is_near & (distances <= REACH))
-        pairs.append(_Pairs(earlier, earlier + step, distances[earlier]))
-    return pairs
+) -> _Neighbours:
+    rows = np.arange(len(positions)) + np.arange(-REACH, REACH + 1)[:, None]
+    inside = rows.clip(0, len(positions) - 1)
+    is_one = (dialogue_keys[inside] == dialogue_keys) & (dialogue_keys != 0) & (inside == rows)
+    distances = np.where(is_one, np.minimum(np.abs(positions[inside] - positions), FAR), FAR)
+    distances[REACH] = 0
+    return _Neighbours(inside, distances)
 
 
-def _words(
-    candidates: Candidates,
-    order: npt.NDArray[np.intp],
-    near: Sequence[_Pairs],
-    asking: Floats,
-) -> Floats:
+def _words(candidates: Candidates, order: npt.NDArray[np.intp], near: _Neighbours) -> Floats:
     """The share of the question's words that is said here or nearby, by rarity.
 
     Each neighbour is one more chance that a word is said about this text, so chances combine as
@@ -221,35 +226,26 @@ def _words(
     if len(frequencies) == 0:
         return np.zeros(len(candidates))
     rarity = np.log1p((candidates.texts - frequencies + 0.5) / (frequencies + 0.5))
-    holds = (candidates.word_bits[order, None] >> np.arange(len(frequencies))) & 1
-    said = holds / (1.0 + candidates.word_counts[order, None] / LOUDNESS_WORDS)
-    unsaid = 1.0 - said
-    after, before = np.array(WORDS_AFTER), np.array(WORDS_BEFORE)
-    for pairs in near:
-        into_later = after[pairs.distances]
-        # Right after a question, what was asked is what the answer is about.
-        answers = pairs.distances == 1
-        into_later = np.where(
-            answers, into_later + (1.0 - into_later) * asking[pairs.earlier], into_later
-        )
-        # Each row occurs once among `later` and once among `earlier`: no write is lost.
-        unsaid[pairs.later] *= 1.0 - into_later[:, None] * said[pairs.earlier]
-        unsaid[pairs.earlier] *= 1.0 - before[pairs.distances][:, None] * said[pairs.later]
-    share: Floats = ((1.0 - unsaid) @ rarity) / rarity.sum()
-    return share
+    carried = np.concatenate((_AFTER[near.distances[:REACH]], _BEFORE[near.distances[REACH:]]))
+    # Right after a question, what was asked is what the answer is about.
+    asked = candidates.asking_shares[order[near.rows[:REACH]]] * (near.distances[:REACH] == 1)
+    carried[:REACH] += (1.0 - carried[:REACH]) * asked
+    # A line a word.
+    said = np.zeros((len(frequencies), len(order) + 2 * REACH))
+    holds = (candidates.word_bits[order] >> np.arange(len(frequencies))[:, None]) & 1
+    said[:, REACH:-REACH] = holds / (1.0 + candidates.word_counts[order] / LOUDNESS_WORDS)
+    unsaid, left_open = np.ones(holds.shape), np.empty(holds.shape)
+    for first, share in enumerate(carried):
+        np.multiply(share, said[:, first : first + len(order)], out=left_open)
+        unsaid *= np.subtract(1.0, left_open, out=left_open)
+    shares: Floats = rarity @ (1.0 - unsaid) / rarity.sum()
+    return shares
 
 
-def _meaning(similarities: Floats, near: Sequence[_Pairs]) -> Floats:
+def _meaning(similarities: Floats, near: _Neighbours) -> Floats:
     """The mean of the similarities here and nearby, the nearer the heavier."""
-    weights = np.array(MEANING_NEARBY)
-    total, weight = similarities.copy(), np.ones(len(similarities))
-    for pairs in near:
-        nearness = weights[pairs.distances]
-        total[pairs.later] += nearness * similarities[pairs.earlier]
-        weight[pairs.later] += nearness
-        total[pairs.earlier] += nearness * similarities[pairs.later]
-        weight[pairs.earlier] += nearness
-    mean: Floats = total / weight
+    nearness = _NEARBY[near.distances]
+    mean: Floats = (nearness * similarities[near.rows]).sum(axis=0) / nearness.sum(axis=0)
     return mean
 
 
@@ -262,12 +258,15 @@ def _nearness(created_at: Floats, question: Question) -> Floats:
     return nearness
 
 
-def _ranked(candidates: Candidates, row: int, explanation: Explanation) -> Ranked:
+def _ranked(
+    entry_key: int, is_message: bool, object_key: int, dialogue_key: int, *signals: float
+) -> Ranked:
+    explanation = Explanation(*signals)
     return Ranked(
-        entry_key=int(candidates.entry_keys[row]),
-        object=SearchObject.MESSAGE if candidates.are_messages[row] else SearchObject.MEMORY,
-        object_key=int(candidates.object_keys[row]),
-        dialogue_key=int(candidates.dialogue_keys[row]) or None,
+        entry_key=entry_key,
+        object=SearchObject.MESSAGE if is_message else SearchObject.MEMORY,
+        object_key=object_key,
+        dialogue_key=dialogue_key or None,
         relevance=relevance_of(explanation.score),
         explanation=explanation,
     )
