@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eunoe.v1 import admin_pb2, chat_pb2, dialogue_pb2, memory_pb2, search_pb2
+from eunoe_server.domain import idempotency
 from eunoe_server.errors import (
     ConflictingParameters,
     InvalidInput,
@@ -20,7 +21,7 @@ from eunoe_server.errors import (
     InvalidRequest,
     MissingParameter,
 )
-from eunoe_server.transport.http import codec
+from eunoe_server.transport.http import codec, transcode
 from eunoe_server.transport.http.app import route_table
 from eunoe_server.transport.http.transcode import rules, services
 
@@ -74,6 +75,10 @@ def test_every_rule_is_in_the_table() -> None:
 )
 def test_the_table_has_the_routes_of_the_design(route: tuple[str, str, str]) -> None:
     assert route in route_table()
+
+
+def test_an_idempotency_key_may_be_as_long_as_the_server_takes() -> None:
+    assert transcode.MAX_KEY_CHARACTERS == idempotency.MAX_KEY_CHARACTERS
 
 
 def test_what_has_no_json_form_is_refused_at_start_up() -> None:
