@@ -17,6 +17,7 @@ import pytest
 from google.protobuf.compiler import plugin_pb2
 
 from proto.generate import descriptor_set
+from tests.fixtures.missing import missing
 
 PAGE = (Path(__file__).parents[2] / "docs" / "clients-other-languages.md").read_text()
 BUF = Path(sys.executable).parent / "buf"
@@ -84,10 +85,10 @@ def test_go_gets_our_files_under_the_module_of_the_caller(tmp_path: Path) -> Non
 
 
 def test_generated_go_compiles(tmp_path: Path) -> None:
-    if missing := [
+    if absent := [
         tool for tool in ("go", "protoc-gen-go", "protoc-gen-go-grpc") if shutil.which(tool) is None
     ]:
-        pytest.skip(f"NOT TESTED: there is no {', '.join(missing)} here, so no Go was compiled")
+        pytest.skip(f"NOT TESTED: there is no {', '.join(absent)} here, so no Go was compiled")
     generate("go", tmp_path, "")
     subprocess.run(["go", "mod", "init", "example.com/app"], cwd=tmp_path, check=True)  # noqa: S607
     modules = subprocess.run(
@@ -98,9 +99,7 @@ def test_generated_go_compiles(tmp_path: Path) -> None:
         check=False,
     )
     if modules.returncode:
-        pytest.skip(
-            f"NOT TESTED: no Go module proxy gives what gRPC needs: {modules.stderr[-300:]}"
-        )
+        missing(f"no Go module proxy gives what gRPC needs: {modules.stderr[-300:]}")
     subprocess.run(["go", "build", "./..."], cwd=tmp_path, check=True)  # noqa: S607
 
 

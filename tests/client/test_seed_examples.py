@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.typescript import missing, run_published
+from tests.client.typescript import run_published
+from tests.fixtures.missing import missing
 from tests.fixtures.server import KEY, ServerProcess
 
 EXAMPLES = Path(__file__).parent / "seed_examples"

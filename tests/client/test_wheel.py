@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.differential.environments import PythonEnvironment, require
+from tests.fixtures.missing import missing
 from tests.fixtures.server import KEY, ServerProcess
 
 #: The first run makes the environments that it needs.
@@ -42,9 +43,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text=True,
         check=False,
     )
-    if done.returncode != 0 and "CI" not in os.environ:
-        pytest.skip(f"NOT TESTED: no wheel could be built:\n{done.stderr[-500:]}")
-    assert done.returncode == 0, done.stderr
+    if done.returncode:
+        missing(f"no wheel could be built:\n{done.stderr[-2_000:]}")
     [built] = folder.glob("eunoe-*.whl")
     return built
 

@@ -12,20 +12,12 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import NoReturn
 
-import pytest
+from tests.fixtures.missing import missing
 
 CLIENT = Path(__file__).parents[2] / "clients" / "typescript"
 
 _PATIENCE_SECONDS = 100
-
-
-def missing(reason: str) -> NoReturn:
-    """Ends the test: skipped, or failed where `CI` is set."""
-    if os.environ.get("CI"):
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(f"NOT TESTED: {reason}")
 
 
 def run(*command: str, environment: dict[str, str] | None = None) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.missing import missing
 from tests.fixtures.server import KEY, ServerProcess, exchange
 
 CHAT = "/v1/memory/chat/completions"
@@ -94,7 +95,7 @@ def test_the_body_is_json_whatever_it_is_called(proxy: ServerProcess, content_ty
 @pytest.mark.parametrize("option", ["--http1.0", "--http1.1", "--http2"])
 def test_curl_reads_a_stream_to_its_end(proxy: ServerProcess, option: str) -> None:
     if shutil.which("curl") is None:
-        pytest.skip("NOT TESTED: there is no curl here")
+        missing("there is no curl here")
     key = ["--header", f"Authorization: Bearer {KEY}"]
     command = ["curl", "--silent", "--no-buffer", option, *key, "--data", STREAM.decode()]
     done = subprocess.run(  # noqa: S603 - our own command

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.fixtures.missing import missing
 
 CACHE = Path(__file__).parents[2] / ".cache" / "differential"
 
@@ -116,11 +115,8 @@ def require(environment: Environment) -> None:
     """Makes the environment, or ends the test: skipped, or failed where `CI` is set."""
     try:
         environment.make()
-    except Missing as missing:
-        reason = f"the client environment {environment.name!r} is missing: {missing}"
-        if os.environ.get("CI"):
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+    except Missing as why:
+        missing(f"the client environment {environment.name!r} is missing: {why}")
 
 
 def _labelled(name: str, *contents: str) -> str:
