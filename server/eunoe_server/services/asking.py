@@ -1,13 +1,15 @@
 """How every search begins: who speaks in the namespace, what is asked, and the vector of that.
 
-Names are looked up first, because a name in a question is not part of its topic. A vector that is
-made here is made inside the transaction that the names were looked up in; one that is fetched from
-elsewhere is waited for with no connection held.
+Names are looked up first, because a name in a question is not part of its topic. Most questions
+name nobody: a vector that costs nothing but our own time is made for that case while the database
+looks, and again if it finds somebody. One that is fetched from elsewhere is waited for with no
+connection held.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,12 +43,22 @@ async def asking(
     """Reads `text` as a question; `embed` makes its vector with `embedder`, or none."""
     words = speaker_words(text)
     names = speakers_named(tenant, words) if words else None
-    if embedder.is_local:
-        async with database.searching(tenant, names) as (tx, speakers):
-            question = read_question(text, asked_at, speakers)
-            yield Asked(tx, question, await embed(question))
+    if not embedder.is_local:
+        named = await database.ask(tenant, names) if names else ()
+        question = read_question(text, asked_at, named)
+        vector = await embed(question)
+        async with database.searching(tenant) as (tx, _):
+            yield Asked(tx, question, vector)
         return
-    question = read_question(text, asked_at, await database.ask(tenant, names) if names else ())
-    vector = await embed(question)
-    async with database.searching(tenant) as (tx, _):
-        yield Asked(tx, question, vector)
+
+    async def read(speakers: Sequence[str]) -> tuple[Question, Vector | None]:
+        question = read_question(text, asked_at, speakers)
+        return question, await embed(question)
+
+    reading = asyncio.create_task(read(()), name="reading of a question")
+    try:
+        async with database.searching(tenant, names) as (tx, speakers):
+            question, vector = await (read(speakers) if speakers else reading)
+            yield Asked(tx, question, vector)
+    finally:
+        reading.cancel()
