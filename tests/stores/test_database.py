@@ -53,9 +53,11 @@ async def small(dsn: str) -> AsyncIterator[Database]:
         yield database
 
 
-async def test_a_transaction_is_kept_when_its_block_ends(database: Database, dsn: str) -> None:
-    async with database.transaction(None) as tx:
+async def test_what_was_written_is_kept_when_its_work_ends(database: Database) -> None:
+    async def work(tx: Transaction) -> None:
         await execute(tx, "insert into commit_queue values (1, 1, 1, 'waiting', now())")
+
+    await database.run(None, work)
     async with database.transaction(None) as tx:
         assert await execute(tx, "select count(*) from commit_queue") == [(1,)]
 

@@ -6,7 +6,7 @@ import pytest
 
 from eunoe_server.domain.dialogue import Dialogue, Message, NewDialogue, NewMessage
 from eunoe_server.domain.tenant import Tenant
-from eunoe_server.stores.database import Database
+from eunoe_server.stores.database import Database, Transaction
 
 
 def said(text: str, role: str) -> NewMessage:
@@ -30,7 +30,8 @@ async def exchange(
     database: Database, tenant: Tenant, dialogue: Dialogue, name: str, *replaced: int
 ) -> Message:
     """A question and its answer, which is called `name`, stored as a chat stores them."""
-    async with database.transaction(tenant) as tx:
+
+    async def work(tx: Transaction) -> Message:
         current = await tx.dialogues.lock(dialogue.dialogue_key)
         assert current is not None
         await tx.messages.supersede(dialogue.dialogue_key, list(replaced))
@@ -38,7 +39,9 @@ async def exchange(
             current, [said(f"{name}?", "user"), said(f"{name}!", "assistant")]
         )
         await tx.responses.record(name, stored[-1].message_key)
-    return stored[-1]
+        return stored[-1]
+
+    return await database.run(tenant, work)
 
 
 async def until(database: Database, tenant: Tenant, name: str) -> list[str]:
@@ -49,8 +52,8 @@ async def until(database: Database, tenant: Tenant, name: str) -> list[str]:
 async def test_an_answer_names_what_was_said_up_to_it(
     database: Database, tenant: Tenant, dialogue: Dialogue
 ) -> None:
-    async with database.transaction(tenant) as tx:
-        await tx.messages.append(dialogue, [said("Be brief.", "system")])
+    instruction = [said("Be brief.", "system")]
+    await database.run(tenant, lambda tx: tx.messages.append(dialogue, instruction))
     for name in ("a", "b", "c"):
         await exchange(database, tenant, dialogue, name)
     assert await until(database, tenant, "b") == ["a?", "a!", "b?", "b!"]
@@ -72,8 +75,7 @@ async def test_the_newest_answer_has_an_id_that_was_given_twice(
 ) -> None:
     await exchange(database, tenant, dialogue, "a")
     again = await exchange(database, tenant, dialogue, "b")
-    async with database.transaction(tenant) as tx:
-        await tx.responses.record("a", again.message_key)
+    await database.run(tenant, lambda tx: tx.responses.record("a", again.message_key))
     assert await until(database, tenant, "a") == ["a?", "a!", "b?", "b!"]
 
 
@@ -81,6 +83,5 @@ async def test_an_answer_that_is_deleted_has_no_id_any_more(
     database: Database, tenant: Tenant, dialogue: Dialogue
 ) -> None:
     await exchange(database, tenant, dialogue, "a")
-    async with database.transaction(tenant) as tx:
-        await tx.dialogues.delete(dialogue.dialogue_key)
+    await database.run(tenant, lambda tx: tx.dialogues.delete(dialogue.dialogue_key))
     assert await until(database, tenant, "a") == []

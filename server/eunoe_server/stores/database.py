@@ -151,7 +151,7 @@ class Database:
         self._max_connections = max_connections
         self._jitter = jitter
         self._probe = Probe(conninfo)
-        #: Of searches that have found what they looked for.
+        #: Of transactions that have read what they wanted.
         self._endings: set[asyncio.Task[None]] = set()
         self._answered_at = 0.0
         self._pool = AsyncConnectionPool(
@@ -194,14 +194,14 @@ class Database:
         *,
         statement_timeout_seconds: float | None = None,
     ) -> AsyncIterator[Transaction]:
-        """A transaction for reading; committed at its end, undone by any exception.
+        """A transaction for reading; undone by any exception. Nobody waits for its end.
 
         When the caller is cancelled, so is the statement. Raises StorageUnavailable, Overloaded.
         """
         seconds = statement_timeout_seconds or self._statement_timeout_seconds
         beginning = _beginning(tenant, seconds)
-        async with self._open(beginning, longest_seconds=seconds) as (connection, _):
-            yield Transaction(connection, tenant)
+        async with self._open(beginning, longest_seconds=seconds, is_waited_for=False) as opened:
+            yield Transaction(opened[0], tenant)
 
     @asynccontextmanager
     async def searching(
@@ -263,8 +263,9 @@ class Database:
     async def _run(self, tenant: Tenant | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
         for attempt in range(1, RUN_ATTEMPTS + 1):
             try:
-                async with self.transaction(tenant) as tx:
-                    return await work(tx)
+                beginning = _beginning(tenant, self._statement_timeout_seconds)
+                async with self._open(beginning) as (connection, _):
+                    return await work(Transaction(connection, tenant))
             except LostRace:
                 if attempt == RUN_ATTEMPTS:
                     raise
@@ -324,7 +325,7 @@ class Database:
                     await self._give_back(connection, limit)
 
     def _end_later(self, connection: AsyncConnection[Any], limit: TimeLimit) -> None:
-        ending = asyncio.create_task(self._end(connection, limit), name="end of a search")
+        ending = asyncio.create_task(self._end(connection, limit), name="end of a reading")
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
 
