@@ -317,8 +317,9 @@ class Conversations:
         dialogue = await tx.dialogues.insert_if_absent(
             NewDialogue(id=chat_id, session_id=session_id)
         )
-        if dialogue is None:
-            dialogue = await self._taken(tx, chat_id, session_id)
+        if dialogue is not None:
+            return dialogue, align((), turns, is_retry=is_retry), MatchedBy.NEW
+        dialogue = await self._taken(tx, chat_id, session_id)
         _, alignment = await self._align(tx, dialogue, turns, is_retry=is_retry)
         return dialogue, alignment, MatchedBy.NEW
 

@@ -45,8 +45,8 @@ TEXTS_TO_READ = 1_500
 EVERYTHING = 2**31 - 1
 #: Texts that may hold the question's rare words together; the other words are looked up in pairs.
 TEXTS_WITH_WORDS = 1_000
-#: How many of each go on to be ranked, with the turns around them. Of 100,000 texts these find 96 %
-#: of the ten results that reading everything finds.
+#: How many of each go on to be ranked, with the turns around them. How many of an exact search's
+#: first ten these find of 100,000 texts is in `benchmarks/README.md`.
 MOST_NEAR = 60
 MOST_SPOKEN = 300
 
@@ -127,6 +127,8 @@ class Search(Store):
 
     async def delete_positions(self, dialogue_key: int, positions: Sequence[int]) -> int:
         """Messages at these positions are found no more; how many were."""
+        if not positions:
+            return 0
         return await self._execute(
             _SQL["delete_positions"], dialogue_key=dialogue_key, positions=list(positions)
         )
