@@ -25,7 +25,7 @@ from tests.fixtures.server import ServerProcess, serving
 from tests.fixtures.upstream import Upstream
 from tests.reliability import holdings
 from tests.reliability.callers import Caller, GrpcCaller, HttpCaller, Said
-from tests.reliability.figures import Rows, main, seconds
+from tests.reliability.figures import Rows, integrity, main, seconds
 from tests.reliability.history import Hear, History, Keep, Verdict, judge
 from tests.reliability.postgres import OutsidePostgres, orphans, outside_postgres
 
@@ -163,7 +163,6 @@ async def measure(rounds: int = 20, calls: int = 1000, seed: int = 1) -> Rows:
     """For the table."""
     outcome = await run(rounds, calls, seed)
     what = f"{rounds} x {calls:,} calls cancelled within 20 ms"
-    verdict = outcome.verdict
     return [
         (f"{what}: the next call", "1 s", seconds(outcome.next_call_seconds)),
         (f"{what}: next calls that failed", "0", str(len(outcome.refused_next_calls))),
@@ -174,10 +173,8 @@ async def measure(rounds: int = 20, calls: int = 1000, seed: int = 1) -> Rows:
         ),
         (f"{what}: transactions left open", "0", str(outcome.open_transactions)),
         (f"{what}: forgotten exceptions in the log", "0", str(len(outcome.complaints))),
-        (
-            f"{what}: stored in part, or twice",
-            "0",
-            str(len(verdict.partial) + len(verdict.duplicated) + outcome.orphans),
+        *integrity(
+            what, rounds - len(outcome.refused_next_calls), outcome.verdict, outcome.orphans
         ),
     ]
 

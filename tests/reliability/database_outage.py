@@ -20,15 +20,13 @@ from typing import Any
 import grpc
 import httpx2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from psycopg.conninfo import make_conninfo
 
 from eunoe.v1 import search_pb2, search_pb2_grpc
-from tests.fixtures.fault_proxy import BlackHole, FaultProxy, Pass
-from tests.fixtures.server import METADATA, PATIENCE_SECONDS, ServerProcess, serving
-from tests.fixtures.upstream import Upstream
+from tests.fixtures.fault_proxy import BlackHole, Pass
+from tests.fixtures.server import METADATA, PATIENCE_SECONDS, ServerProcess
 from tests.reliability.callers import Caller, GrpcCaller, HttpCaller, Said, said_by_status
+from tests.reliability.distance import Distant, behind_a_network
 from tests.reliability.figures import Rows, main
-from tests.reliability.postgres import outside_postgres
 
 NAMESPACE = "outage"
 EVERY_SECONDS = 0.5
@@ -55,29 +53,17 @@ class Outcome:
     needs_restart: bool = False
 
 
-@contextlib.asynccontextmanager
-async def behind_a_network() -> AsyncIterator[tuple[ServerProcess, FaultProxy]]:
-    """A server whose way to its Postgres, and to nothing else, can be disturbed."""
-    with (
-        outside_postgres() as postgres,
-        FaultProxy(postgres.socket) as network,
-        Upstream() as upstream,
-        serving(
-            {
-                "EUNOE_DATABASE_URL": make_conninfo(
-                    postgres.dsn, host="127.0.0.1", port=network.port
-                ),
-                "EUNOE_UPSTREAM_BASE_URL": upstream.base_url,
-            }
-        ) as server,
-    ):
-        yield server, network
-
-
 async def run(seconds: float, seed: int) -> Outcome:
     """Silence for so long, with calls all the while."""
     outcome = Outcome()
-    async with behind_a_network() as (server, network), _callers(server) as callers:
+    with behind_a_network() as distant:
+        await _disturb(distant, seconds, seed, outcome)
+    return outcome
+
+
+async def _disturb(distant: Distant, seconds: float, seed: int, outcome: Outcome) -> None:
+    server, network = distant.server, distant.network
+    async with _callers(server) as callers:
         calls = _calls(callers, seed)
         for name, call in calls.items():
             assert (await call(0)).is_done, name
@@ -104,7 +90,6 @@ async def run(seconds: float, seed: int) -> Outcome:
             await asyncio.gather(*started)
             watching.cancel()
         outcome.needs_restart = not server.is_running
-    return outcome
 
 
 async def _until_done(call: Callable[[], Awaitable[Said]]) -> None:
