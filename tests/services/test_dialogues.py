@@ -132,11 +132,6 @@ def drafts(*texts: str) -> list[MessageDraft]:
     return [MessageDraft("user", f'"{text}"', id=f"m{number}") for number, text in enumerate(texts)]
 
 
-@pytest.fixture(scope="session")
-def embedder() -> WordLlamaEmbedder:
-    return WordLlamaEmbedder()
-
-
 def desk_of(database: Database, tenant: Tenant, embedder: Embedder) -> Desk:
     namespaces = Namespaces(database)
     messages = Messages(database, namespaces, embedder)

@@ -135,11 +135,6 @@ def message(message_id: str, role: str, text: str) -> NewMessage:
     )
 
 
-@pytest.fixture(scope="module")
-def embedder() -> WordLlamaEmbedder:
-    return WordLlamaEmbedder()
-
-
 @pytest.fixture
 def desk(database: Database, tenant: Tenant, embedder: WordLlamaEmbedder) -> Desk:
     return Desk(database, tenant, embedder, Watching(), Metrics())

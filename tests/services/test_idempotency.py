@@ -78,11 +78,6 @@ class Server:
         return [memory.id for memory in page.items]
 
 
-@pytest.fixture(scope="module")
-def embedder() -> WordLlamaEmbedder:
-    return WordLlamaEmbedder()
-
-
 @pytest.fixture
 def server(database: Database, tenant: Tenant, embedder: WordLlamaEmbedder) -> Server:
     return Server(database, tenant, embedder)

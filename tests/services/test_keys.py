@@ -23,16 +23,7 @@ from eunoe_server.errors import (
 )
 from eunoe_server.services.keys import FRESH_SECONDS, LOOK_UPS, Authenticator, Keys
 from eunoe_server.stores.database import Database
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.fixtures.clock import Clock
 
 
 @pytest.fixture

@@ -146,11 +146,6 @@ class Room:
         return {memory.text for memory in page.items}
 
 
-@pytest.fixture(scope="session")
-def embedder() -> WordLlamaEmbedder:
-    return WordLlamaEmbedder()
-
-
 @pytest.fixture
 def room(database: Database, tenant: Tenant, embedder: WordLlamaEmbedder) -> Room:
     return Room(database, tenant, embedder)

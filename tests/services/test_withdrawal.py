@@ -60,11 +60,6 @@ class Learner:
             return list((await tx.memories.list_page(wanted, 50)).items)
 
 
-@pytest.fixture(scope="module")
-def embedder() -> WordLlamaEmbedder:
-    return WordLlamaEmbedder()
-
-
 @pytest.fixture
 async def learner(database: Database, tenant: Tenant, embedder: WordLlamaEmbedder) -> Learner:
     learner = Learner(database, tenant, embedder)

@@ -9,16 +9,7 @@ import pytest
 
 from eunoe_server.admission import MAX_WAITING, Gate
 from eunoe_server.errors import Overloaded
-
-
-class Clock:
-    """Stands still until it is told otherwise."""
-
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.fixtures.clock import Clock
 
 
 class Visitor:
