@@ -1,8 +1,7 @@
 """The event loop that servers run in: uvloop, and a garbage collector that is asked less often.
 
-Measured on a search over gRPC, side by side: 10 % less CPU a call than asyncio's own loop. A call
-makes a few thousand short-lived objects, which the collector's defaults look through several times;
-what was imported is there for good and never looked at again.
+A call makes a few thousand short-lived objects, which the collector's defaults look through several
+times; what was imported is there for good and never looked at again.
 """
 
 from __future__ import annotations
