@@ -39,6 +39,7 @@ from eunoe_server.services.usage import Meter
 from eunoe_server.stores.database import Database, Transaction
 from eunoe_server.telemetry import Metrics
 from eunoe_server.workers.commit_worker import CommitWorker, WorkerOptions
+from tests.fixtures.database import at_once
 from tests.fixtures.upstream import Reply, Upstream, error_reply, json_reply
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -86,7 +87,7 @@ class Desk:
             await tx.messages.append(
                 dialogue, [message(f"m{start + next(numbers)}", role, text) for text in texts]
             )
-            await tx.commits.arm(dialogue.dialogue_key, 0)
+            await at_once(tx, tx.commits.arming(dialogue.dialogue_key, 0))
             return dialogue
 
         return await self.database.run(self.tenant, work)

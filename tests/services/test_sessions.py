@@ -31,7 +31,7 @@ from eunoe_server.services.sessions import RETRY_SECONDS, Sessions
 from eunoe_server.services.usage import Meter
 from eunoe_server.stores.database import Database, Transaction
 from eunoe_server.telemetry import Metrics
-from tests.fixtures.database import NewTenant
+from tests.fixtures.database import NewTenant, at_once
 from tests.stores.test_sessions import let_pass
 
 DAY = 86_400
@@ -214,7 +214,7 @@ async def test_a_session_that_is_used_while_it_is_being_closed_is_left_alone(
         await tx.dialogues.lock(dialogue.dialogue_key)
         closing = asyncio.create_task(room.sessions(erases_expired=True).expire_next())
         await somebody_waits_for_a_lock(room.database)
-        await tx.sessions.touch(dialogue.dialogue_key)
+        await at_once(tx, tx.sessions.touching(dialogue.dialogue_key))
     assert await closing
     kept = await room.dialogue(first.chat_id)
     assert kept is not None

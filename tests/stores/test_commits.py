@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from eunoe_server.domain.commit import CommitJob
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.stores.database import Database
+from tests.fixtures.database import at_once
 
 LEASE_SECONDS = 30
 MAX_ATTEMPTS = 3
@@ -19,7 +20,7 @@ MAX_ATTEMPTS = 3
 
 async def arm(database: Database, tenant: Tenant, *dialogue_keys: int, after: float = 0) -> None:
     for key in dialogue_keys:
-        await database.run(tenant, lambda tx, key=key: tx.commits.arm(key, after))  # type: ignore[misc]
+        await database.run(tenant, lambda tx, key=key: at_once(tx, tx.commits.arming(key, after)))  # type: ignore[misc]
 
 
 async def claim(

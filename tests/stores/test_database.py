@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -22,11 +23,7 @@ from eunoe_server.errors import (
 )
 from eunoe_server.stores.database import Database, Transaction
 from eunoe_server.stores.store import Read
-from tests.fixtures.database import NewTenant
-
-
-def connection_of(tx: Transaction) -> AsyncConnection[Any]:
-    return tx.keys._connection
+from tests.fixtures.database import NewTenant, at_once, connection_of
 
 
 async def execute(tx: Transaction, query: str, *values: object) -> list[tuple[Any, ...]]:
@@ -71,6 +68,24 @@ async def test_a_transaction_is_undone_by_any_exception(database: Database) -> N
         await database.run(None, work)
     async with database.transaction(None) as tx:
         assert await execute(tx, "select count(*) from commit_queue") == [(0,)]
+
+
+async def test_what_is_left_to_the_end_is_done_with_the_rest_or_not_at_all(
+    database: Database, tenant: Tenant
+) -> None:
+    async def work(tx: Transaction, *, is_good: bool) -> None:
+        tx.at_end(tx.commits.arming(1, 60))
+        tx.at_end(tx.commits.arming(2, 60) if is_good else b"select 1 / 0")
+        assert await execute(tx, "select count(*) from commit_queue") == [(0,)]
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await database.run(tenant, partial(work, is_good=False))
+    await database.run(tenant, partial(work, is_good=True))
+    async with database.transaction(None) as tx:
+        assert await execute(tx, "select dialogue_key from commit_queue order by 1") == [(1,), (2,)]
+        with pytest.raises(ValueError, match="for reading"):
+            tx.at_end(b"select 1")
+    await wait_until_whole(database)
 
 
 async def test_nothing_of_a_tenant_stays_on_its_connection(
@@ -246,7 +261,7 @@ async def test_a_write_is_finished_although_its_caller_is_gone(
     async def work(tx: Transaction) -> None:
         begun.set()
         await execute(tx, "select pg_sleep(0.1)")
-        await tx.commits.arm(7, 0)
+        await at_once(tx, tx.commits.arming(7, 0))
 
     writing = asyncio.create_task(database.run(tenant, work))
     await begun.wait()
@@ -309,7 +324,7 @@ async def test_the_pool_is_whole_after_a_storm_of_cancellations(
 
     async def write() -> None:
         async def work(tx: Transaction) -> None:
-            await tx.commits.arm(chance.randrange(5), 60)
+            await at_once(tx, tx.commits.arming(chance.randrange(5), 60))
             await execute(tx, "select pg_sleep(%s)", chance.uniform(0, 0.01))
 
         await database.run(tenant, work)
@@ -339,8 +354,8 @@ async def test_two_writers_in_each_others_way_both_succeed(
     database: Database, tenant: Tenant
 ) -> None:
     async def arm_both(tx: Transaction) -> None:
-        await tx.commits.arm(1, 60)
-        await tx.commits.arm(2, 60)
+        await at_once(tx, tx.commits.arming(1, 60))
+        await at_once(tx, tx.commits.arming(2, 60))
 
     await database.run(tenant, arm_both)
     met = asyncio.Barrier(2)
@@ -348,11 +363,11 @@ async def test_two_writers_in_each_others_way_both_succeed(
 
     async def both(first: int, second: int) -> None:
         async def work(tx: Transaction) -> None:
-            await tx.commits.arm(first, 60)
+            await at_once(tx, tx.commits.arming(first, 60))
             if is_first_try[first]:
                 is_first_try[first] = False
                 await met.wait()  # each holds what the other wants: one of them is a victim
-            await tx.commits.arm(second, 60)
+            await at_once(tx, tx.commits.arming(second, 60))
 
         await database.run(tenant, work)
 

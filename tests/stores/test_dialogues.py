@@ -17,7 +17,7 @@ from eunoe_server.domain.dialogue import (
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.errors import DuplicateId, NamespaceNotFound
 from eunoe_server.stores.database import Database, Transaction
-from tests.fixtures.database import NewTenant
+from tests.fixtures.database import NewTenant, at_once
 from tests.stores.test_messages import append, turn
 
 DAY = 86_400
@@ -103,7 +103,7 @@ async def test_a_session_that_idled_too_long_starts_empty(
         found = await tx.dialogues.get_by_session("s", DAY)
     assert found is not None
     assert found.id == "d1"
-    await database.run(tenant, lambda tx: tx.sessions.touch(old.dialogue_key))
+    await database.run(tenant, lambda tx: at_once(tx, tx.sessions.touching(old.dialogue_key)))
     await age_session(dsn, DAY - 60)
     async with database.transaction(tenant) as tx:
         assert await tx.dialogues.get_by_session("s", DAY) is not None

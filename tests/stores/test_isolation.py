@@ -18,7 +18,7 @@ from eunoe_server.domain.idempotency import Claim, RequestKey, new_seed
 from eunoe_server.domain.memory import FactMention, FactRecord, NewMemory
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.stores.database import Database, Transaction
-from tests.fixtures.database import NewTenant
+from tests.fixtures.database import NewTenant, connection_of
 
 #: Tables without policies, and why that is right.
 OPEN_TABLES = {
@@ -47,10 +47,6 @@ FACT = FactRecord(
 )
 
 NAMESPACES = [("acme", "alice"), ("acme", "bob"), ("rival", "alice")]
-
-
-def connection_of(tx: Transaction) -> AsyncConnection[Any]:
-    return tx.keys._connection
 
 
 async def all_rows(tx: Transaction, table: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from eunoe_server.domain.dialogue import Dialogue, NewDialogue
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.stores.database import Database, Transaction
 from eunoe_server.stores.sessions import IdleSession
-from tests.fixtures.database import NewTenant
+from tests.fixtures.database import NewTenant, at_once
 
 DAY = 86_400
 RETRY_SECONDS = 60
@@ -21,7 +21,7 @@ async def open_session(database: Database, tenant: Tenant, session_id: str) -> D
 
     async def work(tx: Transaction) -> Dialogue:
         dialogue = await tx.dialogues.insert(NewDialogue(id=session_id, session_id=session_id))
-        await tx.sessions.touch(dialogue.dialogue_key)
+        await at_once(tx, tx.sessions.touching(dialogue.dialogue_key))
         return dialogue
 
     return await database.run(tenant, work)
@@ -63,7 +63,7 @@ async def test_a_session_is_idle_so_long_after_its_last_use(
     dialogue = await open_session(database, tenant, "s")
     await let_pass(dsn, DAY - 60)
     assert await claim(database) is None
-    await database.run(tenant, lambda tx: tx.sessions.touch(dialogue.dialogue_key))
+    await database.run(tenant, lambda tx: at_once(tx, tx.sessions.touching(dialogue.dialogue_key)))
     await let_pass(dsn, DAY - 60)
     assert await claim(database) is None
     await let_pass(dsn, 61)
@@ -92,7 +92,7 @@ async def test_a_session_that_is_used_after_the_claim_stays_open(
     dialogue = await open_session(database, tenant, "s")
     await let_pass(dsn, DAY)
     assert await claim(database) is not None
-    await database.run(tenant, lambda tx: tx.sessions.touch(dialogue.dialogue_key))
+    await database.run(tenant, lambda tx: at_once(tx, tx.sessions.touching(dialogue.dialogue_key)))
     assert not await close(database, tenant, dialogue)
     assert await is_open(database, tenant, dialogue)
     await let_pass(dsn, DAY)

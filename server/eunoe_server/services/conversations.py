@@ -280,8 +280,8 @@ class Conversations:
                 await _finish(tx, answer_key, matched_by, pieces)
             if dialogue.is_session_open:
                 # However it was found: a session is idle when nothing is added to its dialogue.
-                await tx.sessions.touch(dialogue.dialogue_key)
-            await tx.commits.arm(dialogue.dialogue_key, request.commit_after_seconds)
+                tx.at_end(tx.sessions.touching(dialogue.dialogue_key))
+            tx.at_end(tx.commits.arming(dialogue.dialogue_key, request.commit_after_seconds))
             return Stored(dialogue.id, matched_by)
 
         return await self._namespaces.write(project_id, request.namespace, work)

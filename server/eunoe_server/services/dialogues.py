@@ -187,7 +187,7 @@ class Dialogues:
             if dialogue.status is DialogueStatus.ACTIVE:
                 await tx.dialogues.end(dialogue.dialogue_key)
                 if dialogue.next_position > 0:
-                    await tx.commits.arm(dialogue.dialogue_key, 0)
+                    tx.at_end(tx.commits.arming(dialogue.dialogue_key, 0))
                 dialogue = await existing(tx, dialogue_id)
             return await _view(tx, dialogue)
 

@@ -159,8 +159,8 @@ class Messages:
             )
         )
         if dialogue.is_session_open:
-            await tx.sessions.touch(key)
-        await tx.commits.arm(key, commit_after_seconds)
+            tx.at_end(tx.sessions.touching(key))
+        tx.at_end(tx.commits.arming(key, commit_after_seconds))
         return messages
 
     async def get(

@@ -11,19 +11,24 @@ from uuid import UUID
 
 from eunoe_server.domain.commit import CommitJob, DeadCommit, QueueDepth
 from eunoe_server.stores.queries import load_queries
-from eunoe_server.stores.store import Store
+from eunoe_server.stores.store import Store, filled_in
 
 _SQL = load_queries("commits")
 
 
 class Commits(Store):
-    """Of all tenants; only `arm` works for one, that of the transaction."""
+    """Of all tenants; only `arming` works for one, that of the transaction."""
 
     __slots__ = ()
 
-    async def arm(self, dialogue_key: int, after_seconds: float) -> None:
-        """Commits the dialogue `after_seconds` from now; each new message says so again."""
-        await self._execute(_SQL["arm"], dialogue_key=dialogue_key, after_seconds=after_seconds)
+    def arming(self, dialogue_key: int, after_seconds: float) -> bytes:
+        """Commits the dialogue `after_seconds` from now; each new message says so again.
+
+        A statement for `Transaction.at_end`.
+        """
+        return filled_in(
+            _SQL["arm"], self._tenant, dialogue_key=dialogue_key, after_seconds=after_seconds
+        )
 
     async def disarm(self, dialogue_key: int) -> None:
         """Forgets the dialogue: it was deleted."""

@@ -95,6 +95,7 @@ class Transaction:
     """The stores, on one connection, for one tenant."""
 
     __slots__ = (
+        "_ending",
         "audit",
         "commits",
         "dialogues",
@@ -113,7 +114,13 @@ class Transaction:
         "usage",
     )
 
-    def __init__(self, connection: AsyncConnection[Any], tenant: Tenant | None) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection[Any],
+        tenant: Tenant | None,
+        ending: list[bytes] | None = None,
+    ) -> None:
+        self._ending = ending
         self.keys = Keys(connection, tenant)
         self.namespaces = Namespaces(connection, tenant)
         self.dialogues = Dialogues(connection, tenant)
@@ -130,6 +137,12 @@ class Transaction:
         self.retention = Retention(connection, tenant)
         self.audit = Audit(connection, tenant)
         self.idempotency = Idempotency(connection, tenant)
+
+    def at_end(self, statements: bytes) -> None:
+        """Does this in the round trip that commits, for writes whose outcome nobody asks for."""
+        if self._ending is None:
+            raise ValueError("a transaction for reading writes nothing")
+        self._ending.append(statements)
 
 
 class Database:
@@ -264,8 +277,9 @@ class Database:
         for attempt in range(1, RUN_ATTEMPTS + 1):
             try:
                 beginning = _beginning(tenant, self._statement_timeout_seconds)
-                async with self._open(beginning) as (connection, _):
-                    return await work(Transaction(connection, tenant))
+                ending: list[bytes] = []
+                async with self._open(beginning, ending=ending) as (connection, _):
+                    return await work(Transaction(connection, tenant, ending))
             except LostRace:
                 if attempt == RUN_ATTEMPTS:
                     raise
@@ -303,6 +317,7 @@ class Database:
         *,
         longest_seconds: float | None = None,
         is_waited_for: bool = True,
+        ending: Sequence[bytes] = (),
     ) -> AsyncIterator[tuple[AsyncConnection[Any], AsyncCursor[Any]]]:
         with translated_errors(), marked_open(), client_span("transaction", _SPAN):
             connection, cursor, limit = await self._begin(
@@ -312,7 +327,7 @@ class Database:
             try:
                 yield connection, cursor
                 if is_waited_for:
-                    await connection.execute("commit")
+                    await connection.execute(b"; ".join((*ending, b"commit")))
                 else:
                     ends_later = True
             except BaseException:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eunoe_server.stores.queries import load_queries
-from eunoe_server.stores.store import Store
+from eunoe_server.stores.store import Store, filled_in
 
 _SQL = load_queries("sessions")
 
@@ -28,10 +28,15 @@ class Sessions(Store):
 
     __slots__ = ()
 
-    async def touch(self, dialogue_key: int) -> None:
-        """Notes that the open session of a locked dialogue is in use."""
-        await self._execute(_SQL["touch"], dialogue_key=dialogue_key)
-        await self._execute(_SQL["await_expiry"], dialogue_key=dialogue_key)
+    def touching(self, dialogue_key: int) -> bytes:
+        """Notes that the open session of a locked dialogue is in use.
+
+        Statements for `Transaction.at_end`.
+        """
+        return b"; ".join(
+            filled_in(_SQL[name], self._tenant, dialogue_key=dialogue_key)
+            for name in ("touch", "await_expiry")
+        )
 
     async def claim_idle(
         self, idle_seconds: float, retry_after_seconds: float

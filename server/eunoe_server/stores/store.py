@@ -42,9 +42,14 @@ class Read(Generic[Row]):
 def read(
     block: LiteralString, make: Callable[..., Row], tenant: Tenant | None, **values: object
 ) -> Read[Row]:
-    """A named block with its `%(value)s` filled in, the tenant's two keys among them."""
+    """A named block, filled in, and what becomes of its rows."""
+    return Read(filled_in(block, tenant, **values), make)
+
+
+def filled_in(block: LiteralString, tenant: Tenant | None, **values: object) -> bytes:
+    """A named block with its `%(value)s` in it, the tenant's two keys among them."""
     bound = {name: Literal(value).as_string() for name, value in _scoped(values, tenant).items()}
-    return Read((block % bound).rstrip(";").encode(), make)
+    return (block % bound).rstrip(";").encode()
 
 
 class Store:
