@@ -5,7 +5,7 @@
 Callers over gRPC and HTTP get, search, create and delete memories and chat, whole and in streams;
 every fourth answer is left in its middle. As much is deleted as is kept, so that no search reads
 more at the end than it did in the middle. It is noted what the server's process holds, without the
-database's: memory of its own, tasks, file descriptors, connections to the database. At the end,
+database's: anonymous memory, tasks, file descriptors, connections to the database. At the end,
 when all clients are gone, tasks, descriptors and connections have to be what they were before.
 Memory has to be flat: what the line of least squares gains over the second half of the run, which
 begins long after pools, the allocator and the collector have found their sizes. Many samples, as
@@ -26,6 +26,7 @@ import urllib.request
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -75,8 +76,9 @@ class Sample:
     """What the server held at a moment of the run."""
 
     minute: float
-    #: Of the process alone: what would be free if it ended.
-    private_mib: float
+    #: What the process has written. Not its files' pages: whether they count as its own changes
+    #: with each other process that maps them.
+    anonymous_mib: float
     tasks: int
     descriptors: int
     connections: int
@@ -102,9 +104,11 @@ class Outcome:
         if len(warm) < 2:
             return 0.0
         mean_x = sum(each.minute for each in warm) / len(warm)
-        mean_y = sum(each.private_mib for each in warm) / len(warm)
+        mean_y = sum(each.anonymous_mib for each in warm) / len(warm)
         spread = sum((each.minute - mean_x) ** 2 for each in warm)
-        slope = sum((each.minute - mean_x) * (each.private_mib - mean_y) for each in warm) / spread
+        slope = (
+            sum((each.minute - mean_x) * (each.anonymous_mib - mean_y) for each in warm) / spread
+        )
         return 60 * slope
 
     @property
@@ -114,7 +118,7 @@ class Outcome:
         if len(warm) < 2:
             return 0.0
         hours = (warm[-1].minute - warm[0].minute) / 60
-        return self.slope_mib_an_hour * hours * len(warm) / sum(each.private_mib for each in warm)
+        return self.slope_mib_an_hour * hours * len(warm) / sum(each.anonymous_mib for each in warm)
 
     @property
     def warm(self) -> Sequence[Sample]:
@@ -283,6 +287,14 @@ class Load:
                     return
 
 
+def anonymous_mib(pid: int) -> float:
+    """Memory of a process that no file is behind."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    kib = re.search(r"^Anonymous:\s+(\d+) kB$", rollup, re.MULTILINE)
+    assert kib
+    return int(kib[1]) / 1024
+
+
 def look(server: ServerProcess, postgres: OutsidePostgres, minute: float) -> Sample:
     """What the server holds now."""
     process = psutil.Process(server.pid)
@@ -295,7 +307,7 @@ def look(server: ServerProcess, postgres: OutsidePostgres, minute: float) -> Sam
     )
     return Sample(
         minute=minute,
-        private_mib=process.memory_full_info().uss / 2**20,
+        anonymous_mib=anonymous_mib(server.pid),
         tasks=int(float(tasks[1])),
         descriptors=process.num_fds(),
         connections=int(str(connections[0][0])),
@@ -370,7 +382,7 @@ async def measure(minutes: float = 30, seed: int = 1) -> Rows:
 
     asked = outcome.calls / outcome.seconds
     slope = f"{100 * outcome.growth:+.1f} %, {outcome.slope_mib_an_hour:+.1f} MiB/h"
-    memory = f"{slope}; {range_of('private_mib')} MiB in all"
+    memory = f"{slope}; {range_of('anonymous_mib')} MiB in all"
     return [
         (
             "soak: load",
@@ -379,7 +391,7 @@ async def measure(minutes: float = 30, seed: int = 1) -> Rows:
         ),
         ("soak: failed calls", "0", str(outcome.failures or 0)),
         (
-            "soak: private memory",
+            "soak: anonymous memory",
             "grows by less than 5 % in the second half",
             memory,
         ),
