@@ -51,6 +51,7 @@ class Gate:
         self._standing_seconds = standing_seconds
         self._now = monotonic_seconds
         self._inside = 0
+        self._coming = 0
         self._line: deque[asyncio.Future[None]] = deque()
         #: What was begun inside and must end: never refused, and served before the line.
         self._owed: deque[asyncio.Future[None]] = deque()
@@ -72,10 +73,23 @@ class Gate:
 
     @property
     def is_refusing(self) -> bool:
-        """Whether somebody who came now would be refused."""
-        if self._inside < self._limit:
-            return False
-        waiting = len(self._line)
+        """Whether somebody who came now would be refused, behind all that are coming."""
+        places = self._limit - self._inside - self._coming
+        return places <= 0 and self._is_too_long(len(self._line) - places)
+
+    def expect(self) -> Callable[[], None]:
+        """Somebody is coming. To be called when he is here or has gone; twice does no harm."""
+        is_coming = True
+        self._coming += 1
+
+        def has_come() -> None:
+            nonlocal is_coming
+            self._coming -= is_coming
+            is_coming = False
+
+        return has_come
+
+    def _is_too_long(self, waiting: int) -> bool:
         if self._burst_seconds == 0 or waiting >= MAX_WAITING:
             return True
         if waiting == 0:
@@ -96,7 +110,7 @@ class Gate:
         """
         if self._inside < self._limit:
             self._inside += 1
-        elif is_owed or not self.is_refusing:
+        elif is_owed or not self._is_too_long(len(self._line)):
             await self._wait(self._owed if is_owed else self._line)
         else:
             raise Overloaded(retry_after_seconds=RETRY_SECONDS)

@@ -12,7 +12,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from eunoe.v1 import chat_pb2, chat_pb2_grpc, memory_pb2, memory_pb2_grpc
 from tests.fixtures.server import METADATA, ServerProcess
-from tests.reliability.load import Load, Order, fill, is_proper_refusal
+from tests.reliability.callers import said_by_status
+from tests.reliability.load import Order, fill, opened
 from tests.reliability.overload import server_with_slow_model
 
 CHATS = 5
@@ -31,18 +32,19 @@ async def test_what_cannot_be_served_is_refused_and_said_so_and_nothing_else_suf
 ) -> None:
     await fill(crowded.grpc)
     async with grpc.aio.insecure_channel(crowded.grpc) as channel:
-        load = Load(Order(crowded.grpc, 2.5, 1, "memories", callers=200), [channel])
         health: Any = health_pb2_grpc.HealthStub(channel)
-        running = asyncio.create_task(load.run())
-        while not running.done():
-            answer = await health.Check(health_pb2.HealthCheckRequest())
-            assert answer.status == health_pb2.HealthCheckResponse.SERVING
-            await asyncio.sleep(0.1)
-        await running
-        assert load.report.wrong == {}
-        assert load.report.refused
-        assert load.report.answered
-        await read(channel)
+        for address in (crowded.grpc, crowded.http):
+            async with opened(Order(address, 1.5, 1, "memories", callers=200)) as load:
+                running = asyncio.create_task(load.run())
+                while not running.done():
+                    answer = await health.Check(health_pb2.HealthCheckRequest())
+                    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+                    await asyncio.sleep(0.1)
+                await running
+            assert load.report.wrong == {}
+            assert load.report.refused
+            assert load.report.answered
+            await read(channel)
 
 
 async def test_chats_over_the_limit_are_refused_and_those_within_it_remember(
@@ -76,5 +78,7 @@ async def chat(channel: grpc.aio.Channel, number: int) -> str:
             request, metadata=METADATA
         )
     except grpc.aio.AioRpcError as error:
-        return "refused" if is_proper_refusal(error) else f"{error.code()} {error.details()}"
+        said = said_by_status(error)
+        is_proper = said.reason == "OVERLOADED" and said.says_when_to_return
+        return "refused" if is_proper else f"{error.code()} {error.details()}"
     return answer.memory.degraded or "remembered"

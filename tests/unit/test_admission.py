@@ -185,3 +185,33 @@ async def test_a_wait_that_was_foretold_wrongly_ends_by_itself() -> None:
             raise AssertionError("nobody left")
     await inside.leave()
     assert (gate.inside, gate.waiting) == (0, 0)
+
+
+async def test_who_is_on_the_way_counts_before_he_has_come() -> None:
+    gate = gate_of(2, Clock(), burst=0.0)
+    first_has_come = gate.expect()
+    assert not gate.is_refusing
+    second_has_gone = gate.expect()
+    assert gate.is_refusing
+    second_has_gone()
+    second_has_gone()
+    assert not gate.is_refusing
+    first_has_come()
+    (inside,) = await visitors(gate, 1)
+    assert not gate.is_refusing
+    await inside.leave()
+
+
+async def test_who_was_let_in_is_not_refused_for_those_who_come_behind_him() -> None:
+    clock = Clock()
+    gate = gate_of(1, clock)
+    (inside,) = await visitors(gate, 1)
+    has_come = gate.expect()
+    for _ in range(2):
+        gate.expect()
+    has_come()
+    clock.seconds += 0.6
+    assert gate.is_refusing
+    (waiting,) = await visitors(gate, 1)
+    assert not waiting.task.done()
+    await leave_all([inside, waiting])

@@ -7,6 +7,8 @@ an upstream's own answer into `eunoe.v1.UpstreamError`.
 
 from __future__ import annotations
 
+from typing import cast
+
 from google.protobuf import any_pb2, duration_pb2, message
 from google.rpc import error_details_pb2, status_pb2
 from grpc import Status, StatusCode
@@ -118,3 +120,22 @@ def to_status(error: EunoeError, *, max_upstream_error_bytes: int = 4_096) -> St
             code=code_of(error).value[0], message=error.message[:_MAX_TEXT], details=packed
         )
     )
+
+
+class NamedStatus:
+    """The status of an error that is answered often: only the request's name is put in anew."""
+
+    def __init__(self, error: EunoeError) -> None:
+        status = to_status(error)
+        self.code: int = status.code.value[0]
+        self.message = status.details
+        ((self._key, encoded),) = status.trailing_metadata
+        self._status = status_pb2.Status.FromString(cast("bytes", encoded))
+        self._reason = error_details_pb2.ErrorInfo()
+        self._status.details[0].Unpack(self._reason)
+
+    def trailing_metadata(self, request_id: str) -> tuple[tuple[str, str | bytes], ...]:
+        """The rich status, and the name of the request beside it."""
+        self._reason.metadata["request_id"] = request_id
+        self._status.details[0].value = self._reason.SerializeToString()
+        return (self._key, self._status.SerializeToString()), ("x-request-id", request_id)

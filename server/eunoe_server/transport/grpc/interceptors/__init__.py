@@ -1,20 +1,19 @@
 """What every call passes through before its servicer, in this order and for these reasons:
 
-1. `Shedding`         first, so that a refusal for overload costs next to nothing
-2. `InFlight`         outside of all that may store, so that a call counts until the last is done
-3. `RequestId`        so that every later line and error can name the request
-4. `Spans`            if traces are exported; outside of errors, as the next, and inside of what
+1. `InFlight`         outside of all that may store, so that a call counts until the last is done
+2. `RequestId`        so that every later line and error can name the request
+3. `Spans`            if traces are exported; outside of errors, as the next, and inside of what
                       names the request
-5. `AccessLog`        outside of errors, so that it sees the status that really went out
-6. `Errors`           outside of auth, so that a refused key is answered like any other error
-7. `Deadline`         before the first question to the database, which is about the key
-8. `Authentication`   before anything reads the request's contents
-9. `RateLimit`        before the gates, so that one key that calls too often takes no place there
-10. `Admission`       before anything that works
-11. `Decoding`        before anything that reads the request's contents
-12. `Metering`        behind all that refuses early, so that what was refused is not counted
-13. `RequiredFields`  behind the key, so that nobody without one learns what a request needs
-14. `IdempotencyKeys` last, so that only what would be done is looked up
+4. `AccessLog`        outside of errors, so that it sees the status that really went out
+5. `Errors`           outside of auth, so that a refused key is answered like any other error
+6. `Deadline`         before the first question to the database, which is about the key
+7. `Authentication`   before anything reads the request's contents
+8. `RateLimit`        before the gates, so that one key that calls too often takes no place there
+9. `Admission`        before anything that works
+10. `Decoding`        before anything that reads the request's contents
+11. `Metering`        behind all that refuses early, so that what was refused is not counted
+12. `RequiredFields`  behind the key, so that nobody without one learns what a request needs
+13. `IdempotencyKeys` last, so that only what would be done is looked up
 """
 
 from eunoe_server.transport.grpc.interceptors.access_log import AccessLog

@@ -9,25 +9,23 @@ Two kinds of calls, each with a gate, because they use up different things:
   searched. What they do with the database goes through `steps`, and they leave that before they
   wait for the model (`services/chat.py`); here it only says when a chat has no chance.
 
-Health and reflection pass by all of them. `Shedding` stands first of all: while a gate refuses, a
-call is answered before it is decoded, checked for a key or logged, which makes a refusal as cheap
-as gRPC allows. It tells a stranger nothing but that the server is busy.
+Health and reflection pass by all of them. `Shedding` is asked at the door, before everything: while
+a gate refuses, a call is answered before it is read, checked for a key or logged (`grpc/door.py`).
+It tells a stranger nothing but that the server is busy.
 `Admission` stands behind the limits of the key, and lets in or has wait.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
 
-import grpc
 import structlog
 
-from eunoe_server.admission import RETRY_SECONDS, Gate
-from eunoe_server.errors import Overloaded
+from eunoe_server.admission import Gate
 from eunoe_server.telemetry import Metrics
 from eunoe_server.transport.grpc.interceptors.chain import (
     CHATS,
@@ -36,8 +34,6 @@ from eunoe_server.transport.grpc.interceptors.chain import (
     Call,
     Interceptor,
 )
-from eunoe_server.transport.grpc.interceptors.request_id import name_of
-from eunoe_server.transport.grpc.status import to_status
 
 log = structlog.get_logger()
 
@@ -64,8 +60,16 @@ class Gates:
         return self.of(method).is_refusing
 
 
-class Shedding(grpc.aio.ServerInterceptor):
-    """Answers OVERLOADED for calls that their gate would refuse."""
+def _no_one_waits() -> None:
+    """Of calls that no gate expects."""
+
+
+#: Tells the gate of the current call that it has come.
+_has_come: ContextVar[Callable[[], None]] = ContextVar("has_come", default=_no_one_waits)
+
+
+class Shedding:
+    """Refuses at the door what the gate would refuse, and counts that."""
 
     def __init__(self, gates: Gates, metrics: Metrics) -> None:
         self._gates = gates
@@ -73,19 +77,20 @@ class Shedding(grpc.aio.ServerInterceptor):
         self._count = 0
         self._reported_at = 0.0
 
-    async def intercept_service(
-        self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
-        ],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The handler that the rest of the chain found, or one that refuses."""
-        method = handler_call_details.method
-        if not self._gates.are_refusing(method) or method.startswith(OPEN_SERVICES):
-            return await continuation(handler_call_details)
-        self._report()
-        return _REFUSAL
+    def let_in(self, method: str) -> Callable[[], None] | None:
+        """What is to be called when the call has ended; None: it is refused.
+
+        Many may pass the door before the first of them is inside, so the gate expects each. Is
+        called in the context in which the call will be served.
+        """
+        if method.startswith(OPEN_SERVICES):
+            return _no_one_waits
+        if self._gates.are_refusing(method):
+            self._report()
+            return None
+        has_come = self._gates.of(method).expect()
+        _has_come.set(has_come)
+        return has_come
 
     def _report(self) -> None:
         self._refused.inc()
@@ -94,21 +99,6 @@ class Shedding(grpc.aio.ServerInterceptor):
         if now - self._reported_at >= _REPORT_SECONDS:
             log.warning("overloaded", refused=self._count)
             self._count, self._reported_at = 0, now
-
-
-async def _refuse(request: bytes, context: Any) -> bytes:
-    """Takes the request as bytes, and sets its status instead of raising it: both are cheaper."""
-    del request
-    name = name_of(context.invocation_metadata())
-    status = to_status(Overloaded(retry_after_seconds=RETRY_SECONDS, metadata={"request_id": name}))
-    context.set_code(status.code)
-    context.set_details(status.details)
-    context.set_trailing_metadata((*status.trailing_metadata, ("x-request-id", name)))
-    return b""
-
-
-# A stream is refused by the same handler: what a client sees of both is the status alone.
-_REFUSAL: grpc.RpcMethodHandler[Any, Any] = grpc.unary_unary_rpc_method_handler(_refuse)
 
 
 class Admission(Interceptor):
@@ -120,5 +110,6 @@ class Admission(Interceptor):
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
         """Raises Overloaded."""
+        _has_come.get()()
         async with self._gates.of(call.method).entered():
             yield
