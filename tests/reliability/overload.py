@@ -42,8 +42,9 @@ class Outcome:
 
     @property
     def goodput(self) -> float:
-        """Answers a second."""
-        return len(self.report.answered) / self.seconds
+        """Answers a second until the last had come: a backlog that is served later is none."""
+        last = max((at + took / 1000 for at, took in self.report.answered), default=0.0)
+        return len(self.report.answered) / max(self.seconds, last)
 
     @property
     def offered(self) -> float:
