@@ -243,7 +243,7 @@ class Database:
         with translated_errors(), marked_open(), client_span("transaction", _SPAN):
             connection, cursor, limit = await self._begin(whole, read.make)
             try:
-                return await read.rows(cursor)
+                return await read.rows(cursor, statements_after=1)  # the commit
             finally:
                 await self._give_back(connection, limit)
 

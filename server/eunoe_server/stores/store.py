@@ -32,10 +32,9 @@ class Read(Generic[Row]):
     statement: bytes
     make: Callable[..., Row]
 
-    async def rows(self, cursor: AsyncCursor[Row]) -> list[Row]:
+    async def rows(self, cursor: AsyncCursor[Row], *, statements_after: int = 0) -> list[Row]:
         """What it has read, among the results of the statements that were sent with it."""
-        while cursor.description is None:
-            cursor.nextset()
+        await cursor.set_result(-1 - statements_after)
         return await cursor.fetchall()
 
 
