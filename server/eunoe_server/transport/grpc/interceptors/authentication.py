@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
 from eunoe_server.domain.caller import Caller, Scope
 from eunoe_server.errors import NotAuthenticated, NotPermitted
 from eunoe_server.services.keys import Authenticator
 from eunoe_server.telemetry import request_id
-from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor
+from eunoe_server.transport.grpc.interceptors.chain import Call, Check
 
 _caller: ContextVar[Caller] = ContextVar("caller")
 
@@ -20,14 +18,13 @@ def caller() -> Caller:
     return _caller.get()
 
 
-class Authentication(Interceptor):
+class Authentication(Check):
     """No key, no call. What a method needs is in `SCOPES`; a method not listed needs `admin`."""
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def before(self, call: Call) -> None:
         """Sets `caller()` for the handler. Raises NotAuthenticated, NotPermitted."""
         who = await self._authenticator.authenticate(_token(call))
         needed = SCOPES.get(call.method.removeprefix("/eunoe.v1."), Scope.ADMIN)
@@ -38,7 +35,6 @@ class Authentication(Interceptor):
         call.context.set_trailing_metadata(
             (("x-request-id", request_id.get()), ("x-eunoe-project", str(who.project_id)))
         )
-        yield
 
 
 SCOPES: dict[str, Scope] = {

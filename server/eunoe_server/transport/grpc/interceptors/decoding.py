@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ import grpc
 from google.protobuf import message
 
 from eunoe_server.errors import InvalidInput
-from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor
+from eunoe_server.transport.grpc.interceptors.chain import Call, Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,7 @@ class _Unreadable:
     """What stands in the place of a request that could not be decoded."""
 
 
-class Decoding(Interceptor):
+class Decoding(Check):
     """Everything behind it has a message; what stands before it does not look at the request."""
 
     def _wrap(
@@ -44,9 +43,7 @@ class Decoding(Interceptor):
             wrapped.unary_unary, decoded, wrapped.response_serializer
         )
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def before(self, call: Call) -> None:
         """Raises InvalidInput."""
         if isinstance(call.request, _Unreadable):
             raise InvalidInput("The request is not what this method takes: it cannot be decoded.")
-        yield

@@ -37,14 +37,17 @@ class IdempotencyKeys(Interceptor):
         memory, so it goes on without its key too.
         """
         method = call.method.removeprefix("/eunoe.v1.")
+        key = _request_key(call.request, method)
+        if key is None:
+            yield
+            return
         async with AsyncExitStack() as stack:
-            if (key := _request_key(call.request, method)) is not None:
-                try:
-                    await stack.enter_async_context(self._idempotency.claimed(key))
-                except (StorageUnavailable, Overloaded):
-                    if not method.startswith(_CHATS):
-                        raise
-                    log.warning("chat goes on without its idempotency key")
+            try:
+                await stack.enter_async_context(self._idempotency.claimed(key))
+            except (StorageUnavailable, Overloaded):
+                if not method.startswith(_CHATS):
+                    raise
+                log.warning("chat goes on without its idempotency key")
             yield
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,21 +12,19 @@ from google.protobuf.descriptor import Descriptor
 
 from eunoe.v1 import options_pb2
 from eunoe_server.errors import FieldViolation, MissingParameter
-from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor
+from eunoe_server.transport.grpc.interceptors.chain import Call, Check
 
 
-class RequiredFields(Interceptor):
+class RequiredFields(Check):
     """Refuses a request that lacks a field marked `REQUIRED` (AIP-203), naming its path."""
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def before(self, call: Call) -> None:
         """Raises MissingParameter with the JSON names of all missing fields."""
         if missing := list(missing_fields(call.request)):
             raise MissingParameter(
                 f"Missing required {missing[0]}",
                 fields=[FieldViolation(path, "Required") for path in missing],
             )
-        yield
 
 
 def missing_fields(request: message.Message, prefix: str = "") -> list[str]:
