@@ -10,9 +10,9 @@ So the calls are asked for here, many at once. One that is refused is answered i
 for a third of the cost; one that is let in is begun as the library's main loop begins it, and goes
 through the interceptors as ever, with half of the library's own work before them.
 
-That is done by overriding methods of grpc.aio's server that are not its public interface. A test
-holds it to the version that is installed; with one that lacks them, calls come in as the library
-has it and are refused by `Admission`: as right, but at ten times the price.
+That is done by overriding methods of grpc.aio's server that are not its public interface, in the
+versions that it was tried with. With any other, calls come in as the library has it and are refused
+by `Admission`: as right, but at a multiple of the price.
 """
 
 from __future__ import annotations
@@ -38,10 +38,8 @@ log = structlog.get_logger()
 
 #: Calls of each method that may come between two rounds of the event loop.
 _AT_ONCE = 32
-_NEEDED = (
-    *("AioServer", "ExecuteBatchError", "_ServicerContext", "_handle_rpc", "_schedule_rpc_coro"),
-    *("_RequestCallError", "execute_batch", "get_working_loop"),
-)
+#: Where what is not public is known to be as it is used here.
+_KNOWN_VERSIONS = ("1.85.",)
 
 _OVERLOADED = NamedStatus(Overloaded(retry_after_seconds=RETRY_SECONDS))
 _STOPPING = NamedStatus(Unavailable("The server is stopping. Try again."))
@@ -57,8 +55,8 @@ def server_with_door(
     options: Sequence[tuple[str, int]],
 ) -> grpc.aio.Server:
     """A server that serves what is `let_in` and answers OVERLOADED for the rest."""
-    if not all(hasattr(cygrpc, name) for name in _NEEDED):
-        log.warning("this grpcio lets no one refuse at the door", version=grpc.__version__)
+    if not grpc.__version__.startswith(_KNOWN_VERSIONS):
+        log.warning("this grpcio is not known: overload is refused late", grpcio=grpc.__version__)
         return grpc.aio.server(interceptors=interceptors, options=options)
     return cast("grpc.aio.Server", _Server(let_in, interceptors, options))
 
