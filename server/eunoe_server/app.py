@@ -251,7 +251,7 @@ async def running(settings: Settings, http: socket.socket | None = None) -> Asyn
         grpc_port = await stack.enter_async_context(
             serve_grpc(
                 servicers,
-                Shedding(gates, metrics).let_in,
+                Shedding(gates, metrics),
                 [
                     in_flight,
                     RequestId(),

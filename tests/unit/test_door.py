@@ -29,6 +29,7 @@ class Behind(
         self.may_serve = asyncio.Event()
         self.inside = 0
         self.begun = 0
+        self.refused = 0
 
     def let_in(self, method: str) -> Callable[[], None] | None:
         """Refuses who has no place."""
@@ -40,6 +41,9 @@ class Behind(
 
     def _leave(self) -> None:
         self.inside -= 1
+
+    def has_refused(self) -> None:
+        self.refused += 1
 
     async def GetMemory(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         self.begun += 1
@@ -67,7 +71,7 @@ def open_channel(port: int) -> grpc.aio.Channel:
 
 @asynccontextmanager
 async def serving(behind: Behind) -> AsyncIterator[Served]:
-    server = door.server_with_door(behind.let_in, (), ())
+    server = door.server_with_door(behind, (), ())
     memory_pb2_grpc.add_MemoryServiceServicer_to_server(behind, server)
     chat_pb2_grpc.add_ChatServiceServicer_to_server(behind, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -150,6 +154,7 @@ async def test_refusing_does_not_wait_for_what_was_let_in() -> None:
         calls = [asyncio.create_task(outcome(get(REQUEST))) for _ in range(300)]
         await until(lambda: sum(call.done() for call in calls) >= 297)
         assert [call.result() for call in calls if call.done()] == ["RESOURCE_EXHAUSTED"] * 297
+        assert behind.refused == 297
         behind.may_serve.set()
         assert sorted(await asyncio.gather(*calls))[:3] == ["OK"] * 3
 

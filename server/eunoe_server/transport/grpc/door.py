@@ -21,7 +21,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from contextvars import Context, copy_context
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, cast
 
 import grpc
 import grpc.aio
@@ -38,45 +38,58 @@ log = structlog.get_logger()
 
 #: Calls of each method that may come between two rounds of the event loop.
 _AT_ONCE = 32
+#: Of the event loop: from the news that a caller has hung up to the end of all that its call was.
+_ROUNDS_OF_A_FAREWELL = 8
 #: Where what is not public is known to be as it is used here.
 _KNOWN_VERSIONS = ("1.85.",)
 
 _OVERLOADED = NamedStatus(Overloaded(retry_after_seconds=RETRY_SECONDS))
 _STOPPING = NamedStatus(Unavailable("The server is stopping. Try again."))
 
-#: Of a call of a method, what is to be called when it has ended; None: it is refused as overload.
-#: Called in the context in which the call will be served.
-LetIn: TypeAlias = Callable[[str], Callable[[], None] | None]
+
+class Doorman(Protocol):
+    """Says who comes in."""
+
+    def let_in(self, method: str) -> Callable[[], None] | None:
+        """Of a call, what is to be called when it has ended; None: there is no room for it.
+
+        Called in the context in which the call will be served.
+        """
+        ...
+
+    def has_refused(self) -> None:
+        """One call was answered OVERLOADED."""
+        ...
 
 
 def server_with_door(
-    let_in: LetIn,
+    doorman: Doorman,
     interceptors: Sequence[grpc.aio.ServerInterceptor],
     options: Sequence[tuple[str, int]],
 ) -> grpc.aio.Server:
-    """A server that serves what is `let_in` and answers OVERLOADED for the rest."""
+    """A server that serves what is let in and answers OVERLOADED for the rest."""
     if not grpc.__version__.startswith(_KNOWN_VERSIONS):
         log.warning("this grpcio is not known: overload is refused late", grpcio=grpc.__version__)
         return grpc.aio.server(interceptors=interceptors, options=options)
-    return cast("grpc.aio.Server", _Server(let_in, interceptors, options))
+    return cast("grpc.aio.Server", _Server(doorman, interceptors, options))
 
 
 class _Server(_server.Server):
     def __init__(
         self,
-        let_in: LetIn,
+        doorman: Doorman,
         interceptors: Sequence[grpc.aio.ServerInterceptor],
         options: Sequence[tuple[str, int]],
     ) -> None:
         self._loop = cygrpc.get_working_loop()
         self._server = _Door(self._loop, None, (), tuple(interceptors), tuple(options), None)
-        self._server.let_in = let_in
+        self._server.doorman = doorman
 
 
 class _Door(cygrpc.AioServer):  # type: ignore[misc]
     """Takes what the core has and begins it, in place of the library's main loop."""
 
-    let_in: LetIn
+    doorman: Doorman
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -116,10 +129,23 @@ class _Door(cygrpc.AioServer):  # type: ignore[misc]
         context = copy_context()
         if not self.is_running():
             self._start(_refuse(call, _STOPPING, self._own_loop), context)
-        elif (end := context.run(self.let_in, name)) is None:
-            self._start(_refuse(call, _OVERLOADED, self._own_loop), context)
+        elif (end := context.run(self.doorman.let_in, name)) is None:
+            self._start(self._ask_again(name, call), context)
         else:
             self._start(self._serve(name, call), context, end)
+
+    async def _ask_again(self, name: str, call: Any) -> None:
+        """Refuses, unless there is room once those have gone who hung up before this call came."""
+        for _ in range(_ROUNDS_OF_A_FAREWELL):
+            await asyncio.sleep(0)
+        if (end := self.doorman.let_in(name)) is None:
+            self.doorman.has_refused()
+            await _refuse(call, _OVERLOADED, self._own_loop)
+            return
+        try:
+            await self._serve(name, call)
+        finally:
+            end()
 
     async def _serve(self, name: str, call: Any) -> None:
         """As the main loop does it."""

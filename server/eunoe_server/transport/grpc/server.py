@@ -16,7 +16,7 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from eunoe_server.transport.grpc.door import LetIn, server_with_door
+from eunoe_server.transport.grpc.door import Doorman, server_with_door
 from eunoe_server.transport.grpc.health import Health
 
 #: What a protobuf message may add to the bytes of the body inside it; more than HTTP's headers can
@@ -57,19 +57,19 @@ class BoundElsewhere(OSError):
 @asynccontextmanager
 async def serve_grpc(
     servicers: Sequence[Servicer],
-    let_in: LetIn,
+    doorman: Doorman,
     interceptors: Sequence[grpc.aio.ServerInterceptor],
     health: Health,
     options: GrpcOptions,
 ) -> AsyncIterator[int]:
     """Serves while the context lasts and yields the bound port.
 
-    A call of a method that is not `let_in` is refused at the door (`door.py`).
+    What the doorman does not let in is refused at the door (`door.py`).
     On leaving, health's streams end, new calls are refused and running ones get
     `drain_seconds` to finish. Raises BoundElsewhere.
     """
     server = server_with_door(
-        let_in,
+        doorman,
         interceptors=interceptors,
         options=[
             # A second server on the same port must fail, not silently share it.

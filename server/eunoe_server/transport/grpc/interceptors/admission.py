@@ -78,7 +78,7 @@ class Shedding:
         self._reported_at = 0.0
 
     def let_in(self, method: str) -> Callable[[], None] | None:
-        """What is to be called when the call has ended; None: it is refused.
+        """What is to be called when the call has ended; None: the gate would refuse it.
 
         Many may pass the door before the first of them is inside, so the gate expects each. Is
         called in the context in which the call will be served.
@@ -86,13 +86,13 @@ class Shedding:
         if method.startswith(OPEN_SERVICES):
             return _no_one_waits
         if self._gates.are_refusing(method):
-            self._report()
             return None
         has_come = self._gates.of(method).expect()
         _has_come.set(has_come)
         return has_come
 
-    def _report(self) -> None:
+    def has_refused(self) -> None:
+        """Counts a refusal; the log hears of them now and then."""
         self._refused.inc()
         self._count += 1
         now = time.monotonic()
