@@ -80,9 +80,14 @@ def interrupted(data_dir: Path, upstream: SlowUpstream, *arguments: str) -> tupl
         stderr=subprocess.STDOUT,
         text=True,
     )
-    upstream.wait_for_requests(1)
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    try:
+        upstream.wait_for_requests(1)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    except BaseException:
+        process.kill()
+        process.communicate()
+        raise
     return process.returncode, said
 
 
