@@ -94,12 +94,14 @@ class Gate:
             return True
         if waiting == 0:
             return False
-        now = self._now()
-        allowed = self._burst_seconds
-        if now - self._busy_since > self._burst_seconds:
-            allowed = self._standing_seconds
-        # Where nobody leaves any more, the pace is at least the time since somebody did.
-        pace = max(self._pace_seconds, now - self._last_left_at)
+        allowed, pace = self._burst_seconds, self._pace_seconds
+        # Who is only coming stands in no line yet, and of the last one the times say nothing.
+        if self.waiting:
+            now = self._now()
+            if now - self._busy_since > self._burst_seconds:
+                allowed = self._standing_seconds
+            # Where nobody leaves any more, the pace is at least the time since somebody did.
+            pace = max(pace, now - self._last_left_at)
         return (waiting + 1) * pace > allowed
 
     @asynccontextmanager

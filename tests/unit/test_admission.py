@@ -205,13 +205,27 @@ async def test_who_is_on_the_way_counts_before_he_has_come() -> None:
 async def test_who_was_let_in_is_not_refused_for_those_who_come_behind_him() -> None:
     clock = Clock()
     gate = gate_of(1, clock)
+    for each in await visitors(gate, 2):
+        clock.seconds += 4
+        await each.leave()
     (inside,) = await visitors(gate, 1)
     has_come = gate.expect()
     for _ in range(2):
         gate.expect()
     has_come()
-    clock.seconds += 0.6
-    assert gate.is_refusing
+    assert gate.is_refusing  # at that pace the last of them would wait too long
     (waiting,) = await visitors(gate, 1)
     assert not waiting.task.done()
     await leave_all([inside, waiting])
+
+
+async def test_many_who_come_at_once_after_a_quiet_time_are_a_burst() -> None:
+    clock = Clock()
+    gate = gate_of(1, clock)
+    for each in await visitors(gate, 2):
+        clock.seconds += 0.001
+        await each.leave()
+    clock.seconds += 3_600
+    for _ in range(100):
+        assert not gate.is_refusing
+        gate.expect()
