@@ -360,7 +360,9 @@ def open_gates(settings: Settings, embedder: Embedder) -> Gates:
     """How many of each kind at a time."""
     calls = settings.limits.calls or (CALLS if embedder.is_local else CALLS_WITH_FAR_EMBEDDER)
     return Gates(
-        calls=Gate(calls, burst_seconds=1.0, standing_seconds=0.02),
+        # A hundred callers who each ask again when they are answered stand in line for ever, and
+        # not for long.
+        calls=Gate(calls, burst_seconds=1.0, standing_seconds=0.25),
         chats=Gate(settings.limits.chats, burst_seconds=0.0, standing_seconds=0.0),
         # Who chats waits for seconds anyway.
         steps=Gate(settings.limits.chat_steps, burst_seconds=4.0, standing_seconds=2.0),
