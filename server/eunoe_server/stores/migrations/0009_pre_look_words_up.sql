@@ -1,10 +1,6 @@
 -- Postgres keeps no statistics of content (0008), so it guesses how many texts hold a word, and
 -- would rather make the words of a whole namespace anew, or join its index with that of words, than
 -- look the words up. Their index knows the namespace already; a sum keeps the others out of it.
--- What is written waits in a list that every look-up reads from end to end; a megabyte of it takes
--- longer than all else that a search does.
-alter index search_entries_by_word set (gin_pending_list_limit = 128);
-
 grant create on schema public to eunoe_search;
 set local role eunoe_search;
 
