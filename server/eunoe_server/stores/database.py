@@ -213,8 +213,8 @@ class Database:
         """
         seconds = statement_timeout_seconds or self._statement_timeout_seconds
         beginning = _beginning(tenant, seconds)
-        async with self._open(beginning, longest_seconds=seconds, is_waited_for=False) as opened:
-            yield Transaction(opened[0], tenant)
+        async with self._open(beginning, longest_seconds=seconds) as (connection, _):
+            yield Transaction(connection, tenant)
 
     @asynccontextmanager
     async def searching(
@@ -228,11 +228,11 @@ class Database:
         """
         beginning = _beginning(tenant, self._statement_timeout_seconds) + _PLANS_ONCE
         if first is None:
-            async with self._open(beginning, is_waited_for=False) as (connection, _):
+            async with self._open(beginning) as (connection, _):
                 yield Transaction(connection, tenant), ()
             return
         whole = beginning + b"; " + first.statement
-        async with self._open(whole, first.make, is_waited_for=False) as (connection, cursor):
+        async with self._open(whole, first.make) as (connection, cursor):
             yield Transaction(connection, tenant), await first.rows(cursor)
 
     async def ask(self, tenant: Tenant | None, read: Read[T]) -> Sequence[T]:
@@ -297,7 +297,8 @@ class Database:
         return await shielded(self._open_project(name, create=create))
 
     async def _open_project(self, name: str, *, create: bool) -> int | None:
-        async with self._open(_beginning(None, self._statement_timeout_seconds)) as (connection, _):
+        beginning = _beginning(None, self._statement_timeout_seconds)
+        async with self._open(beginning, ending=()) as (connection, _):
             await _name(connection, "eunoe.project_name", name)
             return await Projects(connection, None).resolve(name, create=create)
 
@@ -316,9 +317,9 @@ class Database:
         make: Callable[..., Any] = dict,
         *,
         longest_seconds: float | None = None,
-        is_waited_for: bool = True,
-        ending: Sequence[bytes] = (),
+        ending: Sequence[bytes] | None = None,
     ) -> AsyncIterator[tuple[AsyncConnection[Any], AsyncCursor[Any]]]:
+        """`ending` goes before the commit; None: it only read, and nobody waits for that."""
         with translated_errors(), marked_open(), client_span("transaction", _SPAN):
             connection, cursor, limit = await self._begin(
                 beginning, make, longest_seconds=longest_seconds
@@ -326,10 +327,10 @@ class Database:
             ends_later = False
             try:
                 yield connection, cursor
-                if is_waited_for:
-                    await connection.execute(b"; ".join((*ending, b"commit")))
-                else:
+                if ending is None:
                     ends_later = True
+                else:
+                    await connection.execute(b"; ".join((*ending, b"commit")))
             except BaseException:
                 await shielded(_undo(connection))
                 raise
