@@ -1,18 +1,18 @@
 """The gRPC server's door: takes calls from the library many at a time, and refuses before serving.
 
 grpc.aio asks its core for one call of each method, and for the next one only after the event loop
-has come round several times and a thread has been woken. A busy loop then takes a few hundred
-calls a second whatever becomes of them: a flood waits in the core for seconds, unseen by any gate,
+has come round several times and a thread has been woken. A busy loop then takes few calls, whatever
+becomes of them: a flood waits in the core for seconds, unseen by any gate,
 until the core drops what is too much with CANCELLED and no reason. And a call refused by an
-interceptor has by then cost three tasks and four wake-ups, half of what a small good call costs.
+interceptor has by then cost three tasks and four wake-ups.
 
-So the calls are asked for here, many at once. One that is refused is answered in one operation,
-for a third of the cost; one that is let in is begun as the library's main loop begins it, and goes
-through the interceptors as ever, with half of the library's own work before them.
+So the calls are asked for here, many at once. One that is refused is answered in one operation;
+one that is let in is begun as the library's main loop begins it, and goes through the interceptors
+as ever.
 
 That is done by overriding methods of grpc.aio's server that are not its public interface, in the
 versions that it was tried with. With any other, calls come in as the library has it and are refused
-by `Admission`: as right, but at a multiple of the price.
+by `Admission`: as right, but later.
 """
 
 from __future__ import annotations
@@ -141,11 +141,8 @@ class _Door(cygrpc.AioServer):  # type: ignore[misc]
         if (end := self.doorman.let_in(name)) is None:
             self.doorman.has_refused()
             await _refuse(call, _OVERLOADED, self._own_loop)
-            return
-        try:
-            await self._serve(name, call)
-        finally:
-            end()
+        else:
+            self._start(self._serve(name, call), copy_context(), end)
 
     async def _serve(self, name: str, call: Any) -> None:
         """As the main loop does it."""
