@@ -43,6 +43,13 @@ async def visitors(gate: Gate, count: int) -> list[Visitor]:
     return found
 
 
+async def kept_waiting(gate: Gate, clock: Clock, seconds: float) -> None:
+    """One after the other is inside for so long; the gate knows a pace from it."""
+    for each in await visitors(gate, 2):
+        clock.seconds += seconds
+        await each.leave()
+
+
 async def leave_all(found: list[Visitor]) -> None:
     for visitor in found:
         await visitor.leave()
@@ -205,9 +212,7 @@ async def test_who_is_on_the_way_counts_before_he_has_come() -> None:
 async def test_who_was_let_in_is_not_refused_for_those_who_come_behind_him() -> None:
     clock = Clock()
     gate = gate_of(1, clock)
-    for each in await visitors(gate, 2):
-        clock.seconds += 4
-        await each.leave()
+    await kept_waiting(gate, clock, 4)
     (inside,) = await visitors(gate, 1)
     has_come = gate.expect()
     for _ in range(2):
@@ -222,9 +227,7 @@ async def test_who_was_let_in_is_not_refused_for_those_who_come_behind_him() -> 
 async def test_many_who_come_at_once_after_a_quiet_time_are_a_burst() -> None:
     clock = Clock()
     gate = gate_of(1, clock)
-    for each in await visitors(gate, 2):
-        clock.seconds += 0.001
-        await each.leave()
+    await kept_waiting(gate, clock, 0.001)
     clock.seconds += 3_600
     for _ in range(100):
         assert not gate.is_refusing
