@@ -129,10 +129,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
 
 class Check(Interceptor):
-    """Runs `before` ahead of every handler: for what has nothing to do after it.
-
-    Cheaper than a context manager, and most calls pass a dozen of these.
-    """
+    """Runs `before` ahead of every handler: for what has nothing to do after it."""
 
     async def before(self, call: Call) -> None:
         """What happens first; an exception keeps the call from its handler."""
