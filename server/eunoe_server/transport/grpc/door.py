@@ -96,6 +96,8 @@ class _Door(cygrpc.AioServer):  # type: ignore[misc]
         self._own_loop, _, _, self._own_interceptors, *_ = arguments
         self._handlers = _Handlers()
         self._tasks: set[asyncio.Task[None]] = set()
+        #: For whom there was no room when they came.
+        self._outside: list[tuple[str, Any]] = []
 
     def add_registered_method_handlers(self, handlers: dict[str, Any]) -> None:
         """The methods that are served."""
@@ -129,20 +131,27 @@ class _Door(cygrpc.AioServer):  # type: ignore[misc]
         context = copy_context()
         if not self.is_running():
             self._start(_refuse(call, _STOPPING, self._own_loop), context)
-        elif (end := context.run(self.doorman.let_in, name)) is None:
-            self._start(self._ask_again(name, call), context)
-        else:
-            self._start(self._serve(name, call), context, end)
+        elif not self._let_in(name, call, context):
+            self._outside.append((name, call))
+            if len(self._outside) == 1:
+                self._start(self._ask_again(), copy_context())
 
-    async def _ask_again(self, name: str, call: Any) -> None:
-        """Refuses, unless there is room once those have gone who hung up before this call came."""
+    def _let_in(self, name: str, call: Any, context: Context) -> bool:
+        end = context.run(self.doorman.let_in, name)
+        if end is not None:
+            self._start(self._serve(name, call), context, end)
+        return end is not None
+
+    async def _ask_again(self) -> None:
+        """Refuses, unless there is room once those have gone who hung up before these came."""
         for _ in range(_ROUNDS_OF_A_FAREWELL):
             await asyncio.sleep(0)
-        if (end := self.doorman.let_in(name)) is None:
-            self.doorman.has_refused()
-            await _refuse(call, _OVERLOADED, self._own_loop)
-        else:
-            self._start(self._serve(name, call), copy_context(), end)
+        outside, self._outside = self._outside, []
+        for name, call in outside:
+            context = copy_context()
+            if not self._let_in(name, call, context):
+                self.doorman.has_refused()
+                self._start(_refuse(call, _OVERLOADED, self._own_loop), context)
 
     async def _serve(self, name: str, call: Any) -> None:
         """As the main loop does it."""
