@@ -15,6 +15,7 @@ from eunoe_server.services.audit import AuditTrail
 from eunoe_server.services.keys import Keys
 from eunoe_server.services.namespaces import Namespaces
 from eunoe_server.stores.database import Database, Transaction
+from tests.fixtures.clock import Clock
 from tests.fixtures.database import NewTenant
 
 
@@ -75,6 +76,59 @@ async def test_keys_that_work_no_more_go_with_their_namespace_and_others_stay(
     assert (await namespaces.erase(caller, "alice", dry_run=True))["api_keys"] == 1
     assert (await namespaces.erase(caller, "alice", dry_run=False))["api_keys"] == 1
     assert {key.id for key in (await keys.list_page(project_id, limit=10)).items} == kept
+
+
+async def test_a_namespace_that_another_server_has_made_anew_is_found_by_its_new_key(
+    database: Database, tenant: Tenant, new_tenant: NewTenant
+) -> None:
+    clock = Clock()
+    here = Namespaces(database, monotonic_seconds=clock)
+    project_id = tenant.project_id
+    asked: list[Tenant] = []
+
+    async def look(tenant: Tenant) -> int:
+        asked.append(tenant)
+        async with database.transaction(tenant) as tx:
+            return (await tx.namespaces.census())["memories"]
+
+    await remember(database, tenant, 1)
+    assert await here.read(project_id, "alice", look) == 1
+    clock.seconds += 3_600
+    assert await here.read(project_id, "alice", look) == 1
+    assert [each.is_remembered for each in asked] == [False, True]
+    # Its transaction has found it there, so for a while nobody doubts it.
+    assert await here.find(project_id, "alice") == tenant
+
+    await Namespaces(database).erase(administrator(tenant), "alice", dry_run=False)
+    clock.seconds += 3_600
+    assert await here.read(project_id, "alice", look) is None
+    await remember(database, await new_tenant("alice"), 2)
+    assert await here.read(project_id, "alice", look) == 2
+
+    await Namespaces(database).erase(administrator(tenant), "alice", dry_run=False)
+    again = await new_tenant("alice")
+    await remember(database, again, 3)
+    clock.seconds += 3_600
+    assert await here.read(project_id, "alice", look) == 3
+    assert asked[-1] == again
+
+
+async def test_what_was_remembered_too_long_ago_is_written_where_the_name_leads_now(
+    database: Database, tenant: Tenant, new_tenant: NewTenant
+) -> None:
+    clock = Clock()
+    here = Namespaces(database, monotonic_seconds=clock)
+    await here.find(tenant.project_id, "alice")
+    await Namespaces(database).erase(administrator(tenant), "alice", dry_run=False)
+    anew = await new_tenant("alice")
+    await remember(database, anew, 2)
+    clock.seconds += 3_600
+
+    # It inserts nothing, so no foreign key would notice.
+    async def count(tx: Transaction) -> int:
+        return (await tx.namespaces.census())["memories"]
+
+    assert await here.write(tenant.project_id, "alice", count) == 2
 
 
 async def test_a_bound_administrator_erases_no_other_namespace(

@@ -111,7 +111,7 @@ async def test_a_namespace_that_is_not_there_and_one_that_was_erased_count_for_t
     assert await office.total(meter, "alice") == Usage()
     # Made again, it is another one, with sums of its own.
     await office.namespaces.write(office.alice.project_id, "alice", _nothing)
-    office.namespaces._keys.clear()
+    office.namespaces._known.clear()
     assert await office.total(meter, "alice") == Usage()
     assert "alice" not in await _dump(office.database, office.alice)
 

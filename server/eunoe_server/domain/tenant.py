@@ -6,8 +6,9 @@ enforces it once more, under row level security, for every statement of a transa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,13 @@ class Tenant:
     project_id: int
     #: None: every namespace of the project (lists over all users, keys, namespaces).
     namespace_key: int | None = None
+    #: Whether the key was looked up a while ago, so that the namespace may have been erased since.
+    #: A transaction then begins by making sure.
+    is_remembered: bool = False
+
+    def confirmed(self) -> Self:
+        """The same, after a transaction has found it there."""
+        return replace(self, is_remembered=False)
 
 
 @dataclass(frozen=True, slots=True)

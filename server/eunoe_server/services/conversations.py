@@ -123,12 +123,15 @@ class Conversations:
 
         Raises StorageUnavailable, Overloaded.
         """
-        tenant = await self._namespaces.find(project_id, namespace)
-        if tenant is None or not can_be_id(response_id):
+        if not can_be_id(response_id):
             return ()
-        async with self._database.transaction(tenant) as tx:
-            bodies = await tx.responses.conversation_until(response_id)
-        return tuple(read_turn(body.encode()) for body in bodies)
+
+        async def look(tenant: Tenant) -> Sequence[str]:
+            async with self._database.transaction(tenant) as tx:
+                return await tx.responses.conversation_until(response_id)
+
+        bodies = await self._namespaces.read(project_id, namespace, look)
+        return tuple(read_turn(body.encode()) for body in bodies or ())
 
     async def find(self, project_id: int, request: ChatRequest, turns: Sequence[Turn]) -> Found:
         """The conversation that `turns` continue.
@@ -136,11 +139,13 @@ class Conversations:
         Raises DialogueEnded for a chat id whose dialogue takes no more messages,
         StorageUnavailable, Overloaded.
         """
-        tenant = await self._namespaces.find(project_id, request.namespace)
-        if tenant is None:
-            return self.unknown(request, turns)
-        async with self._database.transaction(tenant) as tx:
-            return await self._find(tx, tenant, request, turns)
+
+        async def look(tenant: Tenant) -> Found:
+            async with self._database.transaction(tenant) as tx:
+                return await self._find(tx, tenant.confirmed(), request, turns)
+
+        found = await self._namespaces.read(project_id, request.namespace, look)
+        return found or self.unknown(request, turns)
 
     def unknown(
         self,

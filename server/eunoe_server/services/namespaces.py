@@ -1,8 +1,8 @@
 """Namespaces: from their names to their keys, what they hold, how long they keep it, erasing them.
 
-Every request asks for a key, so keys are remembered; for seconds only, because another server may
-erase a namespace, and it may be made again under another key. A write notices at once, because its
-key is gone; a read would find nothing for long.
+Every request asks for a key, so keys are remembered. Another server may erase a namespace, and it
+may be made again under another key: so what was not looked up within seconds is made sure of as the
+transaction begins (`read`, `write`), or looked up again (`find`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from eunoe_server.domain.audit import AuditKind
@@ -53,11 +53,32 @@ class Namespaces:
     ) -> None:
         self._database = database
         self._now = monotonic_seconds
-        self._keys: OrderedDict[tuple[int, str], tuple[int, float]] = OrderedDict()
+        #: By project and name, each with when it was there.
+        self._known: OrderedDict[tuple[int, str], tuple[Tenant, float]] = OrderedDict()
 
     async def find(self, project_id: int, name: str) -> Tenant | None:
         """The tenant of an existing namespace; None when nobody has stored anything there."""
         return await self._resolve(project_id, name, create=False)
+
+    async def read(
+        self, project_id: int, name: str, work: Callable[[Tenant], Awaitable[T]]
+    ) -> T | None:
+        """What `work` finds in a namespace; None when nobody has stored anything there.
+
+        `work` begins a transaction before all else that matters. It is called again when that finds
+        the namespace gone, which may have been made anew since.
+        """
+        began, remembered = self._now(), self._remembered(project_id, name)
+        if remembered is not None:
+            try:
+                found = await work(remembered)
+            except NamespaceNotFound:
+                self._forget(project_id, name)
+            else:
+                self._remember(name, remembered.confirmed(), began)
+                return found
+        tenant = await self.find(project_id, name)
+        return None if tenant is None else await work(tenant)
 
     async def scope(self, caller: Caller, name: str | None) -> Tenant | None:
         """Where to look: one namespace, or all of the project. None: there is no such namespace.
@@ -85,11 +106,13 @@ class Namespaces:
                 raise NamespaceNotFound("What this request was about has been deleted since.")
             return await self._database.run(tenant, work, again)
         for is_last in (False, True):
-            tenant = await self._resolve(project_id, name, create=True)
+            tenant = self._remembered(project_id, name)
+            if tenant is None:
+                tenant = await self._resolve(project_id, name, create=True)
             try:
                 return await self._database.run(tenant, work, again)
             except NamespaceNotFound:
-                self._keys.pop((project_id, name), None)
+                self._forget(project_id, name)
                 if is_last:
                     raise
         raise AssertionError("unreachable: the second try returns or raises")
@@ -170,7 +193,7 @@ class Namespaces:
             await tx.idempotency.note(json.dumps(counts))
 
         await self._database.run(tenant, work, again=nothing_more)
-        self._keys.pop((caller.project_id, name), None)
+        self._forget(caller.project_id, name)
         return counts
 
     async def _existing(self, caller: Caller, name: str) -> Tenant:
@@ -180,17 +203,32 @@ class Namespaces:
         return tenant
 
     async def _resolve(self, project_id: int, name: str, *, create: bool) -> Tenant | None:
-        key, remembered_at = self._keys.get((project_id, name), (None, 0.0))
-        if key is None or self._now() - remembered_at > FRESH_SECONDS:
-            key = await self._look_up(project_id, name, create=create)
+        tenant = self._remembered(project_id, name)
+        if tenant is None or tenant.is_remembered:
+            began, key = self._now(), await self._look_up(project_id, name, create=create)
             if key is None:
-                self._keys.pop((project_id, name), None)
+                self._forget(project_id, name)
                 return None
-            self._keys[project_id, name] = (key, self._now())
-            if len(self._keys) > MAX_REMEMBERED:
-                self._keys.popitem(last=False)
-        self._keys.move_to_end((project_id, name))
-        return Tenant(project_id, key)
+            tenant = Tenant(project_id, key)
+            self._remember(name, tenant, began)
+        return tenant
+
+    def _remembered(self, project_id: int, name: str) -> Tenant | None:
+        known = self._known.get((project_id, name))
+        if known is None:
+            return None
+        self._known.move_to_end((project_id, name))
+        tenant, was_there_at = known
+        is_fresh = self._now() - was_there_at <= FRESH_SECONDS
+        return tenant if is_fresh else replace(tenant, is_remembered=True)
+
+    def _remember(self, name: str, tenant: Tenant, was_there_at: float) -> None:
+        self._known[tenant.project_id, name] = tenant, was_there_at
+        if len(self._known) > MAX_REMEMBERED:
+            self._known.popitem(last=False)
+
+    def _forget(self, project_id: int, name: str) -> None:
+        self._known.pop((project_id, name), None)
 
     async def _look_up(self, project_id: int, name: str, *, create: bool) -> int | None:
         project = Tenant(project_id)

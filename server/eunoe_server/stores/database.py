@@ -38,7 +38,7 @@ from eunoe_server.domain.deadline import seconds_left
 from eunoe_server.domain.idempotency import RequestKey, current_claim
 from eunoe_server.domain.open_transaction import marked_open
 from eunoe_server.domain.tenant import Tenant
-from eunoe_server.errors import IdempotencyInProgress, StorageUnavailable
+from eunoe_server.errors import IdempotencyInProgress, NamespaceNotFound, StorageUnavailable
 from eunoe_server.stores.audit import Audit
 from eunoe_server.stores.commits import Commits
 from eunoe_server.stores.dialogues import Dialogues
@@ -211,9 +211,7 @@ class Database:
 
         When the caller is cancelled, so is the statement. Raises StorageUnavailable, Overloaded.
         """
-        seconds = statement_timeout_seconds or self._statement_timeout_seconds
-        beginning = _beginning(tenant, seconds)
-        async with self._open(beginning, longest_seconds=seconds) as (connection, _):
+        async with self._open(tenant, longest_seconds=statement_timeout_seconds) as (connection, _):
             yield Transaction(connection, tenant)
 
     @asynccontextmanager
@@ -226,22 +224,19 @@ class Database:
         for the end. The plan of a statement is kept whatever its values are, since those of a
         search take longer to plan than to run, and have one good plan.
         """
-        beginning = _beginning(tenant, self._statement_timeout_seconds) + _PLANS_ONCE
         if first is None:
-            async with self._open(beginning) as (connection, _):
+            async with self._open(tenant, _PLANS_ONCE) as (connection, _):
                 yield Transaction(connection, tenant), ()
             return
-        whole = beginning + b"; " + first.statement
-        async with self._open(whole, first.make) as (connection, cursor):
+        more = _PLANS_ONCE + b"; " + first.statement
+        async with self._open(tenant, more, first.make) as (connection, cursor):
             yield Transaction(connection, tenant), await first.rows(cursor)
 
     async def ask(self, tenant: Tenant | None, read: Read[T]) -> Sequence[T]:
         """What one statement reads, in a transaction of its own and in one round trip."""
-        whole = b"; ".join(
-            (_beginning(tenant, self._statement_timeout_seconds), read.statement, b"commit")
-        )
+        more = b"; " + read.statement + b"; commit"
         with translated_errors(), marked_open(), client_span("transaction", _SPAN):
-            connection, cursor, limit = await self._begin(whole, read.make)
+            connection, cursor, limit = await self._begin(tenant, more, read.make)
             try:
                 return await read.rows(cursor, statements_after=1)  # the commit
             finally:
@@ -276,9 +271,8 @@ class Database:
     async def _run(self, tenant: Tenant | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
         for attempt in range(1, RUN_ATTEMPTS + 1):
             try:
-                beginning = _beginning(tenant, self._statement_timeout_seconds)
                 ending: list[bytes] = []
-                async with self._open(beginning, ending=ending) as (connection, _):
+                async with self._open(tenant, ending=ending) as (connection, _):
                     return await work(Transaction(connection, tenant, ending))
             except LostRace:
                 if attempt == RUN_ATTEMPTS:
@@ -288,7 +282,7 @@ class Database:
 
     async def find_key(self, key_id: str) -> ApiKey | None:
         """The key of this id, of whatever project: nobody's tenant is known before."""
-        async with self._open(_beginning(None, self._statement_timeout_seconds)) as (connection, _):
+        async with self._open(None) as (connection, _):
             await _name(connection, "eunoe.key_id", key_id)
             return await Keys(connection, None).get(key_id)
 
@@ -297,8 +291,7 @@ class Database:
         return await shielded(self._open_project(name, create=create))
 
     async def _open_project(self, name: str, *, create: bool) -> int | None:
-        beginning = _beginning(None, self._statement_timeout_seconds)
-        async with self._open(beginning, ending=()) as (connection, _):
+        async with self._open(None, ending=()) as (connection, _):
             await _name(connection, "eunoe.project_name", name)
             return await Projects(connection, None).resolve(name, create=create)
 
@@ -313,7 +306,8 @@ class Database:
     @asynccontextmanager
     async def _open(
         self,
-        beginning: bytes,
+        tenant: Tenant | None,
+        more: bytes = b"",
         make: Callable[..., Any] = dict,
         *,
         longest_seconds: float | None = None,
@@ -322,7 +316,7 @@ class Database:
         """`ending` goes before the commit; None: it only read, and nobody waits for that."""
         with translated_errors(), marked_open(), client_span("transaction", _SPAN):
             connection, cursor, limit = await self._begin(
-                beginning, make, longest_seconds=longest_seconds
+                tenant, more, make, longest_seconds=longest_seconds
             )
             ends_later = False
             try:
@@ -355,16 +349,19 @@ class Database:
 
     async def _begin(
         self,
-        beginning: bytes,
-        make: Callable[..., Any] = dict,
+        tenant: Tenant | None,
+        more: bytes,
+        make: Callable[..., Any],
         *,
         longest_seconds: float | None = None,
     ) -> tuple[AsyncConnection[Any], AsyncCursor[Any], TimeLimit]:
-        """A connection that has executed `beginning`, its results, and when it has to be done.
+        """A connection that has begun and done `more`, its results, and when it has to be done.
 
-        One that has died meanwhile is replaced, not handed out. That costs nothing, where a check
+        Raises NamespaceNotFound when a tenant that was remembered is there no more. A connection
+        that has died meanwhile is replaced, not handed out. That costs nothing, where a check
         of each connection would cost a round trip.
         """
+        beginning = _beginning(tenant, longest_seconds or self._statement_timeout_seconds)
         for _ in range(self._max_connections + 1):
             connection = await self._acquire()
             try:
@@ -374,7 +371,9 @@ class Database:
                 raise
             try:
                 cursor = connection.cursor(row_factory=kwargs_row(make))
-                await cursor.execute(beginning)
+                await cursor.execute(beginning + more)
+                if tenant is not None and tenant.is_remembered:
+                    await _make_sure(cursor, beginning)
             except BaseException as error:
                 is_dead = (
                     isinstance(error, psycopg.OperationalError)
@@ -460,11 +459,24 @@ def _beginning(tenant: Tenant | None, timeout_seconds: float) -> bytes:
         role, project_id, namespace_key = "eunoe_project", tenant.project_id, 0
     else:
         role, project_id, namespace_key = "eunoe_app", tenant.project_id, tenant.namespace_key
-    return (
+    beginning = (
         f"begin; set local role {role}; set local eunoe.project_id = {project_id:d}; "
         f"set local eunoe.namespace_key = {namespace_key:d}; "
         f"set local statement_timeout = {int(timeout_seconds * 1000):d}"
-    ).encode()
+    )
+    if tenant is not None and tenant.is_remembered:
+        beginning += (
+            f"; select from namespaces where namespace_key = {namespace_key:d}"
+            f" and project_id = {project_id:d}"
+        )
+    return beginning.encode()
+
+
+async def _make_sure(cursor: AsyncCursor[Any], beginning: bytes) -> None:
+    """That the last statement of `beginning` has found the namespace."""
+    await cursor.set_result(beginning.count(b"; "))
+    if cursor.rowcount == 0:
+        raise NamespaceNotFound
 
 
 async def _name(connection: AsyncConnection[Any], setting: str, text: str) -> None:
