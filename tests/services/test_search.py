@@ -167,6 +167,28 @@ async def test_as_many_results_come_back_as_there_are(
         assert len(found) == len(set(found)) == min(limit, size)
 
 
+async def test_an_answer_holds_the_best_that_it_has_room_for_and_says_how_many_more_there_are(
+    server: Server,
+) -> None:
+    padding = "x" * 700 * 1024
+    texts = [f"Green tea number {number} {padding}" for number in range(5)]
+    await server.memories.create_batch(
+        server.caller, SPACE, [MemoryDraft(value=json.dumps(text)) for text in texts]
+    )
+    for number, text in enumerate(texts):
+        await server.talk(f"d{number}", [text])
+    query = "green tea number 3"
+    for kind in ("memory", "message", "dialogue"):
+        outcome = await server.find(object=kind, query=query, limit=10)
+        assert (len(outcome.results), outcome.left_out) == (2, 3)
+        if kind == "dialogue":
+            assert dialogues_of(outcome)[0] == "d3"
+        else:
+            assert texts_of(outcome)[0].strip('"') == texts[3]
+    one = await server.find(object="memory", query="green tea", limit=1)
+    assert (len(one.results), one.left_out) == (1, 0)
+
+
 @pytest.fixture
 def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     """Namespaces are large from a hundred texts on."""

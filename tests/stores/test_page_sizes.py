@@ -102,6 +102,38 @@ async def test_a_page_of_memories_ends_before_it_is_too_long(
         assert await pages(ask) == [["m0", "m1"], ["m2", "m3"], ["m4"]]
 
 
+async def test_what_is_found_ends_in_the_order_of_its_keys_before_it_is_too_long(
+    database: Database, tenant: Tenant
+) -> None:
+    value = '"' + "x" * (MIB - 100) + '"'
+    new = [NewMemory(id=f"m{number}", value=value, text="x") for number in range(5)]
+
+    async def work(tx: Transaction) -> tuple[Sequence[Memory], Sequence[int]]:
+        dialogue = await tx.dialogues.insert(NewDialogue(id="d"))
+        sizes = [100, 3 * MIB, MIB, MIB, 1]
+        turns = [message(f"m{number}", size) for number, size in enumerate(sizes)]
+        appended = await tx.messages.append(dialogue, turns)
+        return await tx.memories.insert_many(new), [each.message_key for each in appended]
+
+    memories, messages = await database.run(tenant, work)
+    keys = {memory.id: memory.memory_key for memory in memories}
+    async with database.transaction(tenant) as tx:
+        for asked in (["m3", "m0", "m4"], ["m1", "m2"]):
+            found = await tx.memories.found([keys[name] for name in asked])
+            assert {memory.id for memory in found} == set(asked[:2])
+        for order, expected in (
+            ([0, 2, 3, 4], {"m0", "m2"}),
+            ([3, 2, 0], {"m3", "m2"}),
+            ([1, 0], {"m1"}),
+            ([0, 1, 2], {"m0"}),
+        ):
+            shown = await tx.messages.found([messages[number] for number in order])
+            assert {each.message.id for each in shown} == expected
+        # What is no longer there takes no room.
+        shown = await tx.messages.found([0, messages[1]])
+        assert [each.message.id for each in shown] == ["m1"]
+
+
 async def test_a_page_of_dialogues_ends_before_it_is_too_long(
     database: Database, tenant: Tenant
 ) -> None:

@@ -66,6 +66,11 @@ LIMITS = (
     Limit("Metadata fields of a filter", MAX_FILTER_FIELDS, "items", "INVALID_PARAMETER"),
     Limit("Results of a search", MAX_RESULTS, "items", ""),
     Limit("Items of a page", MAX_PAGE_SIZE, "items", ""),
-    Limit("What the items of a page hold, unless it is one", MAX_PAGE_BYTES, "bytes", ""),
+    Limit(
+        "What the items of a page or the results of a search hold, unless it is one",
+        MAX_PAGE_BYTES,
+        "bytes",
+        "",
+    ),
     Limit("A period of usage", MAX_PERIOD_DAYS, "days", "INVALID_PARAMETER"),
 )

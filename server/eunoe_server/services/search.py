@@ -35,6 +35,7 @@ from eunoe_server.domain.ranking import (
 from eunoe_server.domain.search_entry import SearchObject, SearchScope, Vector
 from eunoe_server.domain.search_filter import ANYTHING, NO_TAGS
 from eunoe_server.domain.search_request import Found, Mode, OrderBy, SearchDraft, SearchRequest
+from eunoe_server.domain.tenant import Tenant
 from eunoe_server.domain.time_phrase import EVER
 from eunoe_server.domain.turn import storable_text
 from eunoe_server.domain.usage import Usage
@@ -76,6 +77,8 @@ class SearchOutcome:
     results: Sequence[SearchResult]
     request: SearchRequest
     namespace: str
+    #: How many more there would be in an answer that may be of any size.
+    left_out: int = 0
 
 
 class Search:
@@ -105,12 +108,16 @@ class Search:
         name = caller.namespace_for(namespace)
         request = draft.accepted(self._now())
         count(name, Usage(searches=1))
-        tenant = await self._namespaces.find(caller.project_id, name)
-        if tenant is None:
-            if request.dialogue_id is not None:
-                raise DialogueNotFound
-            return SearchOutcome((), request, name)
-        text = storable_text(request.query)
+        outcome = await self._namespaces.read(
+            caller.project_id, name, lambda tenant: self._search(tenant, name, request)
+        )
+        if outcome is not None:
+            return outcome
+        if request.dialogue_id is not None:
+            raise DialogueNotFound
+        return SearchOutcome((), request, name)
+
+    async def _search(self, tenant: Tenant, name: str, request: SearchRequest) -> SearchOutcome:
         mode = request.mode
 
         async def embed(question: Question) -> Vector | None:
@@ -118,17 +125,19 @@ class Search:
             vector, mode = await self._embedded(question, request.mode)
             return vector
 
+        text = storable_text(request.query)
         async with asking(
             self._database, self._embedder, tenant, text, request.asked_at, embed
         ) as asked:
-            request = replace(request, mode=mode)
-            scope = await _scope(asked.tx, request)
-            search = _Search(asked, self._embedder.name, request)
+            understood = replace(request, mode=mode)
+            scope = await _scope(asked.tx, understood)
+            search = _Search(asked, self._embedder.name, understood)
             if request.object is Found.DIALOGUE:
-                results = await search.dialogues(scope)
+                results, wanted = await search.dialogues(scope)
             else:
-                results = await search.texts(scope)
-        return SearchOutcome(_in_order(results, request), request, name)
+                results, wanted = await search.texts(scope)
+        in_order = _in_order(results, understood)
+        return SearchOutcome(in_order, understood, name, left_out=wanted - len(results))
 
     async def _embedded(self, question: Question, mode: Mode) -> tuple[Vector | None, Mode]:
         """The question's vector, unless there shall be none or, in mode hybrid, can be none."""
@@ -191,13 +200,13 @@ class _Search:
     embedder: str
     request: SearchRequest
 
-    async def texts(self, scope: SearchScope) -> Sequence[SearchResult]:
-        """Memories or messages, the best first."""
-        candidates = await self._candidates(scope)
-        return await self._shown(self._ranked(candidates, self.request.limit))
+    async def texts(self, scope: SearchScope) -> tuple[Sequence[SearchResult], int]:
+        """Memories or messages, the best first; and how many it would be if all were short."""
+        ranked = self._ranked(await self._candidates(scope), self.request.limit)
+        return await self._shown(ranked), len(ranked)
 
-    async def dialogues(self, scope: SearchScope) -> Sequence[SearchResult]:
-        """Dialogues by their best messages, the best first.
+    async def dialogues(self, scope: SearchScope) -> tuple[Sequence[SearchResult], int]:
+        """Dialogues by their best messages, the best first; and how many it would be, likewise.
 
         A large namespace is not read whole, and its best messages may all be of a few dialogues:
         then the others are searched again, until there are enough or no more.
@@ -219,7 +228,8 @@ class _Search:
                 others = await self.asked.tx.narrowing.dialogue_keys(ANYTHING, NO_TAGS, None)
             others = [key for key in others if key not in matches]
         best = sorted(matches.items(), key=lambda item: -item[1][0].relevance)
-        return await self._shown_dialogues(best[: self.request.limit])
+        best = best[: self.request.limit]
+        return await self._shown_dialogues(best), len(best)
 
     async def _candidates(self, scope: SearchScope) -> Candidates:
         return await self.asked.tx.search.candidates(
@@ -231,13 +241,16 @@ class _Search:
         return [each for each in ranked if each.relevance >= self.request.min_relevance]
 
     async def _shown(self, ranked: Sequence[Ranked]) -> Sequence[SearchResult]:
-        """The things themselves. What was deleted this very moment is left out."""
+        """The things themselves, the first that one answer may hold.
+
+        What was deleted this very moment is left out.
+        """
         keys = [each.object_key for each in ranked]
         if not keys:
             return []
         items: dict[int, Memory | FoundMessage]
         if self.request.object is Found.MEMORY:
-            memories = await self.asked.tx.memories.get_many(keys)
+            memories = await self.asked.tx.memories.found(keys)
             items = {memory.memory_key: memory for memory in memories}
         else:
             messages = await self.asked.tx.messages.found(keys)

@@ -79,6 +79,13 @@ class Memories(Store):
         """The memories of these keys, in no order."""
         return await self._all(_SQL["get_many"], _memory, memory_keys=list(memory_keys))
 
+    async def found(self, memory_keys: Sequence[int]) -> Sequence[Memory]:
+        """The first memories of these keys that one answer may hold, and one in any case.
+
+        In no order.
+        """
+        return await self._fitting(_SQL["found"], _memory, memory_keys=list(memory_keys))
+
     async def get_named(self, memory_ids: Sequence[str]) -> Sequence[Memory]:
         """The memories of these ids in the transaction's namespace, in no order."""
         return await self._all(_SQL["get_named"], _memory, ids=list(memory_ids))

@@ -101,8 +101,11 @@ class Messages(Store):
         )
 
     async def found(self, message_keys: Sequence[int]) -> Sequence[FoundMessage]:
-        """The messages of these keys, each with the id of its dialogue, in no order."""
-        return await self._all(_SQL["found"], _found, message_keys=list(message_keys))
+        """The messages of these keys, each with the id of its dialogue, in no order.
+
+        The first of them that one answer may hold, and one in any case.
+        """
+        return await self._fitting(_SQL["found"], _found, message_keys=list(message_keys))
 
     async def supersede(self, dialogue_key: int, positions: Sequence[int]) -> None:
         """The messages at these positions no longer hold: another branch took their place."""

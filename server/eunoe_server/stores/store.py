@@ -67,6 +67,17 @@ class Store:
             await cursor.execute(query, _scoped(values, self._tenant))
             return await cursor.fetchall()
 
+    async def _fitting(
+        self, query: LiteralString, make: Callable[..., Row], **values: object
+    ) -> Sequence[Row]:
+        """Of rows that may be long: the block stops at `max_bytes`, and says how it counted."""
+
+        def make_it(*, number: int, bytes_so_far: int, **columns: Any) -> Row:
+            del number, bytes_so_far
+            return make(**columns)
+
+        return await self._all(query, make_it, max_bytes=MAX_PAGE_BYTES, **values)
+
     async def _one(
         self, query: LiteralString, make: Callable[..., Row], **values: object
     ) -> Row | None:

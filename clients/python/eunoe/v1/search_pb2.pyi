@@ -59,12 +59,14 @@ class SearchRequest(_message.Message):
     def __init__(self, query: _Optional[str] = ..., object: _Optional[str] = ..., namespace: _Optional[str] = ..., limit: _Optional[int] = ..., tags_json: _Optional[str] = ..., metadata_json: _Optional[str] = ..., filter_json: _Optional[str] = ..., order_by: _Optional[str] = ..., order: _Optional[str] = ..., timezone: _Optional[str] = ..., explain: _Optional[bool] = ..., mode: _Optional[str] = ..., tag_filter: _Optional[_Union[TagFilter, _Mapping]] = ..., search_filter: _Optional[_Union[SearchFilter, _Mapping]] = ..., dialogue_id: _Optional[str] = ..., min_relevance: _Optional[float] = ..., memory_type: _Optional[str] = ..., min_confidence: _Optional[float] = ..., as_of_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., include_superseded: _Optional[bool] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("results", "request")
+    __slots__ = ("results", "request", "left_out")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[SearchResult]
     request: ResolvedSearch
-    def __init__(self, results: _Optional[_Iterable[_Union[SearchResult, _Mapping]]] = ..., request: _Optional[_Union[ResolvedSearch, _Mapping]] = ...) -> None: ...
+    left_out: int
+    def __init__(self, results: _Optional[_Iterable[_Union[SearchResult, _Mapping]]] = ..., request: _Optional[_Union[ResolvedSearch, _Mapping]] = ..., left_out: _Optional[int] = ...) -> None: ...
 
 class TagFilter(_message.Message):
     __slots__ = ("any_of", "all_of", "none_of")

@@ -48,10 +48,10 @@ class SearchServiceServicer:
 
     def Search(self, request, context):
         """Finds what fits a query best. What the last call stored is found by the next one, and what was
-        deleted is not. As many results come back as there are, up to `limit`. Unknown operators,
-        fields and phrases fail with INVALID_PARAMETER. With a remote embedder that cannot be reached,
-        mode `hybrid` goes on with words alone and says so in `request.mode`; mode `vector` fails with
-        EMBEDDER_UNAVAILABLE.
+        deleted is not. As many results come back as there are, up to `limit` and to what one answer
+        holds (`left_out`). Unknown operators, fields and phrases fail with INVALID_PARAMETER. With a
+        remote embedder that cannot be reached, mode `hybrid` goes on with words alone and says so in
+        `request.mode`; mode `vector` fails with EMBEDDER_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

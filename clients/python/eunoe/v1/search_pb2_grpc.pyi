@@ -39,10 +39,10 @@ class SearchServiceStub:
     def __new__(cls, channel: _aio.Channel) -> SearchServiceAsyncStub: ...
     Search: _grpc.UnaryUnaryMultiCallable[_search_pb2.SearchRequest, _search_pb2.SearchResponse]
     """Finds what fits a query best. What the last call stored is found by the next one, and what was
-    deleted is not. As many results come back as there are, up to `limit`. Unknown operators,
-    fields and phrases fail with INVALID_PARAMETER. With a remote embedder that cannot be reached,
-    mode `hybrid` goes on with words alone and says so in `request.mode`; mode `vector` fails with
-    EMBEDDER_UNAVAILABLE.
+    deleted is not. As many results come back as there are, up to `limit` and to what one answer
+    holds (`left_out`). Unknown operators, fields and phrases fail with INVALID_PARAMETER. With a
+    remote embedder that cannot be reached, mode `hybrid` goes on with words alone and says so in
+    `request.mode`; mode `vector` fails with EMBEDDER_UNAVAILABLE.
     """
 
 @_typing.type_check_only
@@ -52,10 +52,10 @@ class SearchServiceAsyncStub(SearchServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Search: _aio.UnaryUnaryMultiCallable[_search_pb2.SearchRequest, _search_pb2.SearchResponse]  # type: ignore[assignment]
     """Finds what fits a query best. What the last call stored is found by the next one, and what was
-    deleted is not. As many results come back as there are, up to `limit`. Unknown operators,
-    fields and phrases fail with INVALID_PARAMETER. With a remote embedder that cannot be reached,
-    mode `hybrid` goes on with words alone and says so in `request.mode`; mode `vector` fails with
-    EMBEDDER_UNAVAILABLE.
+    deleted is not. As many results come back as there are, up to `limit` and to what one answer
+    holds (`left_out`). Unknown operators, fields and phrases fail with INVALID_PARAMETER. With a
+    remote embedder that cannot be reached, mode `hybrid` goes on with words alone and says so in
+    `request.mode`; mode `vector` fails with EMBEDDER_UNAVAILABLE.
     """
 
 class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -68,10 +68,10 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_search_pb2.SearchResponse, _abc.Awaitable[_search_pb2.SearchResponse]]:
         """Finds what fits a query best. What the last call stored is found by the next one, and what was
-        deleted is not. As many results come back as there are, up to `limit`. Unknown operators,
-        fields and phrases fail with INVALID_PARAMETER. With a remote embedder that cannot be reached,
-        mode `hybrid` goes on with words alone and says so in `request.mode`; mode `vector` fails with
-        EMBEDDER_UNAVAILABLE.
+        deleted is not. As many results come back as there are, up to `limit` and to what one answer
+        holds (`left_out`). Unknown operators, fields and phrases fail with INVALID_PARAMETER. With a
+        remote embedder that cannot be reached, mode `hybrid` goes on with words alone and says so in
+        `request.mode`; mode `vector` fails with EMBEDDER_UNAVAILABLE.
         """
 
 def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

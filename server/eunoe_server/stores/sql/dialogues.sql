@@ -54,12 +54,18 @@ order by d.dialogue_key
 limit 2;
 
 -- get_many --
-select {columns}
-from dialogues as d
-inner join namespaces as n on d.namespace_key = n.namespace_key
-where
-    d.namespace_key = %(namespace_key)s and d.project_id = %(project_id)s
-    and d.dialogue_key = any(%(dialogue_keys)s);
+-- Each by its key, one at a time (`found` in messages.sql).
+select found.*
+from unnest(%(dialogue_keys)s::bigint []) as asked (key)
+cross join lateral (
+    select {columns}
+    from dialogues as d
+    inner join namespaces as n on d.namespace_key = n.namespace_key
+    where
+        d.namespace_key = %(namespace_key)s and d.project_id = %(project_id)s
+        and d.dialogue_key = asked.key
+    limit 1
+) as found;
 
 -- get_by_session --
 select {columns}

@@ -6,6 +6,11 @@ m.subject, m.slot, m.slot_value, m.is_negated, m.extractor, m.valid_from, m.last
 m.valid_to, m.superseded_by, m.superseded_at, m.observations, m.source_dialogue_id, m.source_message_id,
 m.source_role, m.source_start, m.source_end
 
+-- {bytes} --
+-- How long what a caller has put into a memory is.
+octet_length(value) + octet_length(metadata) + octet_length(array_to_string(tags, ''))
++ coalesce(octet_length(description), 0)
+
 -- claim_ids --
 -- Ids are unique in the project, whatever the namespace (seed 002).
 insert into resource_ids (project_id, kind, id, namespace_key)
@@ -71,6 +76,28 @@ where
     m.namespace_key = %(namespace_key)s and m.project_id = %(project_id)s
     and m.memory_key = any(%(memory_keys)s);
 
+-- found --
+-- As many as an answer may hold, in the order of the keys; the first however long it is. By its key
+-- one at a time: there is one plan for all namespaces, and most are so small that reading them
+-- whole would look as cheap.
+select *
+from (
+    select
+        found.*, row_number() over in_order as number, sum({bytes}) over in_order as bytes_so_far
+    from unnest(%(memory_keys)s::bigint []) with ordinality as asked (key, place)
+    cross join lateral (
+        select {columns}
+        from memories as m
+        inner join namespaces as n on m.namespace_key = n.namespace_key
+        where
+            m.namespace_key = %(namespace_key)s and m.project_id = %(project_id)s
+            and m.memory_key = asked.key
+        limit 1
+    ) as found
+    window in_order as (order by place rows unbounded preceding)
+) as measured
+where number = 1 or bytes_so_far <= %(max_bytes)s;
+
 -- get_named --
 select {columns}
 from memories as m
@@ -116,10 +143,7 @@ measured as (
     select
         page.*, row_number() over in_order as number,
         lead(true, 1, false) over in_order as is_followed,
-        sum(
-            octet_length(value) + octet_length(metadata) + octet_length(array_to_string(tags, ''))
-            + coalesce(octet_length(description), 0)
-        ) over in_order as bytes_so_far
+        sum({bytes}) over in_order as bytes_so_far
     from page
     window in_order as (
         order by created_at {direction}, memory_key {direction}

@@ -4,6 +4,10 @@ message_key, dialogue_key, position, id, role, name, body, text, digest, chain, 
 tool_call_ids, finish_reason, is_interrupted, tags, metadata, created_at, modified_at,
 superseded_at, committed_at
 
+-- {bytes} --
+-- How long what a caller has put into a message is.
+octet_length(body) + octet_length(metadata) + octet_length(array_to_string(tags, ''))
+
 -- append --
 -- Where a position is taken nothing is stored; the caller looks at what is there. Arrays travel in
 -- binary (%b): as text they would be searched for what must be escaped.
@@ -89,18 +93,34 @@ where
 order by array_position(%(ids)s::text[], id);
 
 -- found --
-select
-    m.message_key, m.dialogue_key, m.position, m.id, m.role, m.name, m.body, m.text, m.digest,
-    m.chain, m.token_estimate, m.tool_call_ids, m.finish_reason, m.is_interrupted, m.tags,
-    m.metadata, m.created_at, m.modified_at, m.superseded_at, m.committed_at, d.id as dialogue_id
-from messages as m
-inner join dialogues as d
-    on
-        d.namespace_key = %(namespace_key)s and d.project_id = %(project_id)s
-        and m.dialogue_key = d.dialogue_key
-where
-    m.namespace_key = %(namespace_key)s and m.project_id = %(project_id)s
-    and m.message_key = any(%(message_keys)s);
+-- As many as an answer may hold, in the order of the keys; the first however long it is. By its key
+-- one at a time: there is one plan for all namespaces, and most are so small that reading them
+-- whole would look as cheap.
+select *
+from (
+    select
+        found.*, dialogue.id as dialogue_id, row_number() over in_order as number,
+        sum({bytes}) over in_order as bytes_so_far
+    from unnest(%(message_keys)s::bigint []) with ordinality as asked (key, place)
+    cross join lateral (
+        select {columns}
+        from messages
+        where
+            namespace_key = %(namespace_key)s and project_id = %(project_id)s
+            and message_key = asked.key
+        limit 1
+    ) as found
+    cross join lateral (
+        select id
+        from dialogues
+        where
+            namespace_key = %(namespace_key)s and project_id = %(project_id)s
+            and dialogue_key = found.dialogue_key
+        limit 1
+    ) as dialogue
+    window in_order as (order by place rows unbounded preceding)
+) as measured
+where number = 1 or bytes_so_far <= %(max_bytes)s;
 
 -- outline --
 -- The text of an interrupted message may be longer or shorter than what the client saw of it.
@@ -158,9 +178,7 @@ measured as (
     select
         page.*, row_number() over in_order as number,
         lead(true, 1, false) over in_order as is_followed,
-        sum(
-            octet_length(body) + octet_length(metadata) + octet_length(array_to_string(tags, ''))
-        ) over in_order as bytes_so_far
+        sum({bytes}) over in_order as bytes_so_far
     from page
     window in_order as (order by position {direction} rows unbounded preceding)
 )

@@ -22,33 +22,47 @@ where
 order by r.ordinal;
 
 -- quotes --
--- Beside a message, what it says that no longer holds; beside a fact, who says it.
+-- Beside a message, what it says that no longer holds; beside a fact, who says it. Each by its key,
+-- one at a time (`found` in messages.sql).
 select
     'message' as object, m.message_key as object_key, m.id, d.id as dialogue_id,
     m.role as role_or_type, coalesce(m.name, '') as name, m.created_at as said_at, m.text,
     outdated.starts, outdated.ends,
     '{}'::text [] as mention_dialogue_ids, '{}'::text [] as mention_message_ids
-from messages as m
-inner join dialogues as d
-    on
-        d.namespace_key = %(namespace_key)s and d.project_id = %(project_id)s
-        and m.dialogue_key = d.dialogue_key
+from unnest(%(message_keys)s::bigint []) as asked (key)
+cross join lateral (
+    select message_key, dialogue_key, id, role, name, created_at, text
+    from messages
+    where
+        namespace_key = %(namespace_key)s and project_id = %(project_id)s
+        and message_key = asked.key
+    limit 1
+) as m
+cross join lateral (
+    select id
+    from dialogues
+    where
+        namespace_key = %(namespace_key)s and project_id = %(project_id)s
+        and dialogue_key = m.dialogue_key
+    limit 1
+) as d
 cross join lateral (
     select
         coalesce(array_agg(said.start_character), '{}') as starts,
         coalesce(array_agg(said.end_character), '{}') as ends
     from fact_mentions as said
-    inner join memories as f
-        on
-            f.namespace_key = %(namespace_key)s and f.project_id = %(project_id)s
-            and said.memory_key = f.memory_key
+    cross join lateral (
+        select
+        from memories
+        where
+            namespace_key = %(namespace_key)s and project_id = %(project_id)s
+            and memory_key = said.memory_key and superseded_at is not null
+        limit 1
+    ) as outdated_fact
     where
         said.namespace_key = %(namespace_key)s and said.project_id = %(project_id)s
-        and said.dialogue_id = d.id and said.message_id = m.id and f.superseded_at is not null
+        and said.dialogue_id = d.id and said.message_id = m.id
 ) as outdated
-where
-    m.namespace_key = %(namespace_key)s and m.project_id = %(project_id)s
-    and m.message_key = any(%(message_keys)s)
 union all
 select
     'memory' as object, f.memory_key as object_key, f.id,
@@ -57,7 +71,15 @@ select
     coalesce(f.valid_from, f.created_at) as said_at, f.text,
     '{}'::integer [] as starts, '{}'::integer [] as ends,
     mentions.dialogue_ids as mention_dialogue_ids, mentions.message_ids as mention_message_ids
-from memories as f
+from unnest(%(memory_keys)s::bigint []) as asked (key)
+cross join lateral (
+    select memory_key, id, source_dialogue_id, fact_type, valid_from, created_at, text
+    from memories
+    where
+        namespace_key = %(namespace_key)s and project_id = %(project_id)s
+        and memory_key = asked.key
+    limit 1
+) as f
 cross join lateral (
     select
         coalesce(array_agg(said.dialogue_id), '{}') as dialogue_ids,
@@ -66,7 +88,4 @@ cross join lateral (
     where
         said.namespace_key = %(namespace_key)s and said.project_id = %(project_id)s
         and said.memory_key = f.memory_key and not said.is_retraction
-) as mentions
-where
-    f.namespace_key = %(namespace_key)s and f.project_id = %(project_id)s
-    and f.memory_key = any(%(memory_keys)s);
+) as mentions;

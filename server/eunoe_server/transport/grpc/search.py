@@ -48,6 +48,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         return search_pb2.SearchResponse(
             results=[_result(each, outcome.namespace, explained) for each in outcome.results],
             request=_resolved(outcome),
+            left_out=outcome.left_out,
         )
 
 
