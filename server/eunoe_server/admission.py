@@ -94,15 +94,15 @@ class Gate:
             return True
         if waiting == 0:
             return False
-        allowed, pace = self._burst_seconds, self._pace_seconds
+        allowed, standstill = self._burst_seconds, 0.0
         # Who is only coming stands in no line yet, and of the last one the times say nothing.
         if self.waiting:
             now = self._now()
             if now - self._busy_since > self._burst_seconds:
                 allowed = self._standing_seconds
-            # Where nobody leaves any more, the pace is at least the time since somebody did.
-            pace = max(pace, now - self._last_left_at)
-        return (waiting + 1) * pace > allowed
+            # One moment without a leaving is no new pace; where nobody leaves any more, it counts.
+            standstill = now - self._last_left_at
+        return (waiting + 1) * self._pace_seconds + standstill > allowed
 
     @asynccontextmanager
     async def entered(self, *, is_owed: bool = False) -> AsyncIterator[None]:
