@@ -123,12 +123,29 @@ async def test_a_line_that_stays_is_kept_short_and_one_that_has_been_empty_may_g
     await leave_all(found)
 
 
-async def test_where_nobody_leaves_the_wait_is_foretold_from_how_long_that_has_been_so() -> None:
+async def test_where_nobody_leaves_the_wait_is_foretold_to_be_at_least_as_long_as_that() -> None:
     clock = Clock()
     gate = gate_of(1, clock)
     found = await visitors(gate, 3)
+    clock.seconds += 0.9
     assert not gate.is_refusing
-    clock.seconds += 0.4
+    clock.seconds += 0.2
+    assert gate.is_refusing
+    await leave_all(found)
+
+
+async def test_a_line_of_those_who_come_again_bears_a_moment_without_a_leaving() -> None:
+    clock = Clock()
+    gate = gate_of(8, clock, standing=0.25)
+    found = await visitors(gate, 32)
+    for _ in range(1_000):
+        await paced(gate, clock, [found.pop(0)], 0.002)
+        assert not gate.is_refusing
+        found += await visitors(gate, 1)
+    # 24 in line stand for 0.05 s.
+    clock.seconds += 0.1
+    assert not gate.is_refusing
+    clock.seconds += 0.2
     assert gate.is_refusing
     await leave_all(found)
 
