@@ -28,6 +28,9 @@ from tests.fixtures.server import METADATA
 from tests.reliability.wire import BROKEN, Answered, Done, GrpcConnection, HttpConnection
 
 NAMESPACES = 50
+#: Of people who chat: so many that nobody's memory grows while the load goes on, and with it the
+#: cost of a chat.
+CHAT_NAMESPACES = 10_000
 MEMORIES = 20
 #: More unanswered calls than this and the load waits: then it is no load any more, but a leak.
 MAX_UNANSWERED = 8_000
@@ -98,7 +101,7 @@ class GrpcLoad:
         return "MemoryService/CreateMemory", create.SerializeToString()
 
     def _chat(self) -> tuple[str, bytes]:
-        _, namespace, words = _chosen(self._random)
+        namespace, words = _chosen_to_chat(self._random)
         chat = chat_pb2.CompleteChatRequest(
             namespace=namespace, body=_chat_body(words), view=chat_pb2.CHAT_VIEW_RAW
         )
@@ -183,7 +186,7 @@ class HttpLoad:
         return self._request("POST", "/memory", json.dumps(create).encode())
 
     def _chat(self) -> bytes:
-        _, namespace, words = _chosen(self._random)
+        namespace, words = _chosen_to_chat(self._random)
         path = f"/v1/memory/chat/completions?namespace={namespace}"
         return self._request("POST", path, _chat_body(words))
 
@@ -215,6 +218,12 @@ def _chosen(chooser: random.Random) -> tuple[float, str, str]:
     """What kind of call, in which namespace, and some words."""
     words = " ".join(chooser.choices(WORDS, k=5))
     return chooser.random(), f"ns-{chooser.randrange(NAMESPACES)}", words
+
+
+def _chosen_to_chat(chooser: random.Random) -> tuple[str, str]:
+    """Who says what."""
+    _, _, words = _chosen(chooser)
+    return f"person-{chooser.randrange(CHAT_NAMESPACES)}", words
 
 
 def _chat_body(words: str) -> bytes:

@@ -122,10 +122,15 @@ def _plain(source: str) -> str:
 
 def _quoted(text: str) -> str:
     # One line a note: a line break would let a text start a line of its own making.
-    flat = " ".join(_INVISIBLE.sub("", text).split())
+    flat = " ".join(_visible(text).split())
     if len(flat) > MAX_NOTE_CHARACTERS:
         flat = flat[: MAX_NOTE_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
     return _escape(flat)
+
+
+def _visible(text: str) -> str:
+    # Most texts have nothing to look for, and looking takes a microsecond for ten characters.
+    return text if text.isascii() and text.isprintable() else _INVISIBLE.sub("", text)
 
 
 def _escape(text: str) -> str:
