@@ -113,6 +113,51 @@ async def test_a_namespace_that_another_server_has_made_anew_is_found_by_its_new
     assert asked[-1] == again
 
 
+async def test_a_namespace_in_steady_use_is_made_sure_of_all_the_same(
+    database: Database, tenant: Tenant, new_tenant: NewTenant
+) -> None:
+    clock = Clock()
+    here = Namespaces(database, monotonic_seconds=clock)
+    project_id = tenant.project_id
+    made_sure: list[bool] = []
+
+    async def look(tenant: Tenant) -> int:
+        made_sure.append(tenant.is_remembered)
+        async with database.transaction(tenant) as tx:
+            return (await tx.namespaces.census())["memories"]
+
+    for _ in range(6):
+        assert await here.read(project_id, "alice", look) == 0
+        clock.seconds += 2
+    assert made_sure == [False, False, False, True, False, False]
+    await Namespaces(database).erase(administrator(tenant), "alice", dry_run=False)
+    await remember(database, await new_tenant("alice"), 1)
+    clock.seconds += 2
+    assert await here.read(project_id, "alice", look) == 1
+
+
+async def test_what_was_learnt_during_a_long_read_is_not_forgotten_at_its_end(
+    database: Database, tenant: Tenant
+) -> None:
+    clock = Clock()
+    here = Namespaces(database, monotonic_seconds=clock)
+    project_id = tenant.project_id
+    await here.find(project_id, "alice")
+    clock.seconds += 3_600
+
+    async def look(tenant: Tenant) -> None:
+        async with database.transaction(tenant):
+            pass
+        await here.erase(administrator(tenant), "alice", dry_run=False)
+        await here.write(project_id, "alice", count)
+
+    async def count(tx: Transaction) -> int:
+        return (await tx.namespaces.census())["memories"]
+
+    await here.read(project_id, "alice", look)
+    assert await here.find(project_id, "alice") != tenant
+
+
 async def test_what_was_remembered_too_long_ago_is_written_where_the_name_leads_now(
     database: Database, tenant: Tenant, new_tenant: NewTenant
 ) -> None:

@@ -28,7 +28,7 @@ from eunoe_server.stores.namespaces import namespace_named
 
 T = TypeVar("T")
 
-#: How long a key is not looked up again.
+#: How long a key that was looked up or made sure of is neither again.
 FRESH_SECONDS = 5.0
 #: Names remembered at most; the least recently used goes first.
 MAX_REMEMBERED = 50_000
@@ -65,17 +65,17 @@ class Namespaces:
     ) -> T | None:
         """What `work` finds in a namespace; None when nobody has stored anything there.
 
-        `work` begins a transaction before all else that matters. It is called again when that finds
-        the namespace gone, which may have been made anew since.
+        `work` reads in transactions. It is called again when one finds the namespace gone, which
+        may have been made anew since.
         """
-        began, remembered = self._now(), self._remembered(project_id, name)
-        if remembered is not None:
+        began, tenant = self._now(), self._remembered(project_id, name)
+        if tenant is not None:
             try:
-                found = await work(remembered)
+                found = await work(tenant)
             except NamespaceNotFound:
                 self._forget(project_id, name)
             else:
-                self._remember(name, remembered.confirmed(), began)
+                self._confirm(name, tenant, began)
                 return found
         tenant = await self.find(project_id, name)
         return None if tenant is None else await work(tenant)
@@ -226,6 +226,12 @@ class Namespaces:
         self._known[tenant.project_id, name] = tenant, was_there_at
         if len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
+
+    def _confirm(self, name: str, tenant: Tenant, was_there_at: float) -> None:
+        """Notes that a transaction has made sure, unless something newer has been learnt since."""
+        known = self._known.get((tenant.project_id, name))
+        if tenant.is_remembered and known is not None and known[0] == tenant.confirmed():
+            self._known[tenant.project_id, name] = known[0], max(known[1], was_there_at)
 
     def _forget(self, project_id: int, name: str) -> None:
         self._known.pop((project_id, name), None)

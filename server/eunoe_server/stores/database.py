@@ -1,16 +1,17 @@
 """The pool, and transactions that see one tenant.
 
 Each transaction begins by saying as whom and for whom it works; Postgres then shows it nothing
-else. The beginning is one string of statements and one round trip: psycopg's pipeline mode would
-save that round trip and cost more time than it saves (0.36 ms against 0.30 ms for a read).
+else. The beginning is one string of statements and one round trip; psycopg's pipeline mode would
+save that round trip and cost more time than it saves. A namespace that was looked up a while ago
+may be gone, so the beginning asks for it as well.
 `SET LOCAL` with integer literals, never `set_config()`: that one does not reach the workers of a
 distributed database. As the role is set there as well, nothing depends on the session, and a
 pooler between us and Postgres does no harm.
 
 Reads are cancelled with their caller, writes are not (`run`); both end when their time is up, also
 when the database does not answer (`time_limit`). While it is known to be gone, calls fail at once
-instead of each waiting for it. No connection is held while
-something slow happens; `domain.open_transaction` says so to providers.
+instead of each waiting for it. No connection is held while something slow happens;
+`domain.open_transaction` says so to providers.
 
 It refuses to hand out a connection without a transaction.
 """
@@ -209,7 +210,9 @@ class Database:
     ) -> AsyncIterator[Transaction]:
         """A transaction for reading; undone by any exception. Nobody waits for its end.
 
-        When the caller is cancelled, so is the statement. Raises StorageUnavailable, Overloaded.
+        When the caller is cancelled, so is the statement. Raises StorageUnavailable, Overloaded,
+        as `searching`, `ask` and `run` do; and NamespaceNotFound where a tenant that was remembered
+        is there no more.
         """
         async with self._open(tenant, longest_seconds=statement_timeout_seconds) as (connection, _):
             yield Transaction(connection, tenant)
