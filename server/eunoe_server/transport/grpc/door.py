@@ -2,9 +2,9 @@
 
 grpc.aio asks its core for one call of each method, and for the next one only after the event loop
 has come round several times and a thread has been woken. A busy loop then takes few calls, whatever
-becomes of them: a flood waits in the core for seconds, unseen by any gate,
-until the core drops what is too much with CANCELLED and no reason. And a call refused by an
-interceptor has by then cost three tasks and four wake-ups.
+becomes of them: a flood waits in the core for seconds, unseen by any gate, until the core drops
+what is too much with CANCELLED and no reason. And a call refused by an interceptor has by then cost
+three tasks and four wake-ups.
 
 So the calls are asked for here, many at once. One that is refused is answered in one operation;
 one that is let in is begun as the library's main loop begins it, and goes through the interceptors
@@ -144,10 +144,11 @@ class _Door(cygrpc.AioServer):  # type: ignore[misc]
 
     async def _ask_again(self) -> None:
         """Refuses, unless there is room once those have gone who hung up before these came."""
+        await asyncio.sleep(0)
+        came_together, self._outside = self._outside, []
         for _ in range(_ROUNDS_OF_A_FAREWELL):
             await asyncio.sleep(0)
-        outside, self._outside = self._outside, []
-        for name, call in outside:
+        for name, call in came_together:
             context = copy_context()
             if not self._let_in(name, call, context):
                 self.doorman.has_refused()
