@@ -368,7 +368,8 @@ async def _exactly(
             for question, vector in zip(questions, vectors, strict=True):
                 candidates = await tx.search.candidates(question, vector, embedder.name, scope)
                 keys = [each.object_key for each in rank(candidates, question, LIMIT)]
-                found.append([each.message.id for each in await tx.messages.found(keys)])
+                shown = await tx.messages.found(keys)
+                found.append([each.message.id for each in shown.rows])
             raise _Undo
     return found
 

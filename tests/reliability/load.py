@@ -28,8 +28,7 @@ from tests.fixtures.server import METADATA
 from tests.reliability.wire import BROKEN, Answered, Done, GrpcConnection, HttpConnection
 
 NAMESPACES = 50
-#: Of people who chat: so many that nobody's memory grows while the load goes on, and with it the
-#: cost of a chat.
+#: Of people who chat: so many that nobody's memory, and so the cost of a chat, grows with the load.
 CHAT_NAMESPACES = 10_000
 MEMORIES = 20
 #: More unanswered calls than this and the load waits: then it is no load any more, but a leak.

@@ -112,8 +112,8 @@ class Desk:
             memories = await tx.memories.get_many(
                 [each.object_key for each in hits if each.object is SearchObject.MEMORY]
             )
-        assert len(messages) + len(memories) == len(hits), "something deleted is still found"
-        return {each.message.text for each in messages} | {memory.text for memory in memories}
+        assert len(messages.rows) + len(memories) == len(hits), "something deleted is still found"
+        return {each.message.text for each in messages.rows} | {memory.text for memory in memories}
 
     def committer(self, embedder: Embedder) -> Committer:
         """What the worker calls for a claimed dialogue."""

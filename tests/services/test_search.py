@@ -189,6 +189,30 @@ async def test_an_answer_holds_the_best_that_it_has_room_for_and_says_how_many_m
     assert (len(one.results), one.left_out) == (1, 0)
 
 
+async def test_dialogues_come_as_many_as_an_answer_holds_each_with_its_best_message(
+    server: Server,
+) -> None:
+    padding = "x" * 600 * 1024
+    metadata = json.dumps({"about": "y" * 16_000})
+    for number in range(3):
+        await server.talk(f"d{number}", [f"Green tea {number} {padding}", f"Green tea, {number}"])
+    outcome = await server.find(query="green tea", object="dialogue", limit=10)
+    assert (len(outcome.results), outcome.left_out) == (3, 0)
+    assert all(each.matches for each in outcome.results)
+    for number in range(150):
+        await server.dialogues.create(
+            server.caller,
+            "wide",
+            DialogueDraft(id=f"w{number}", metadata=metadata),
+            [MessageDraft(role="user", content='"Green tea"')],
+            ["messages[0]"],
+            commit_after_seconds=60,
+        )
+    outcome = await server.find("wide", query="green tea", object="dialogue", limit=150)
+    assert len(outcome.results) == 2 * 1024 * 1024 // len(metadata)
+    assert outcome.left_out == 150 - len(outcome.results)
+
+
 @pytest.fixture
 def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     """Namespaces are large from a hundred texts on."""

@@ -22,6 +22,7 @@ from eunoe_server.domain.tenant import Tenant
 from eunoe_server.errors import DuplicateId, InvalidInput, Overloaded
 from eunoe_server.stores.database import Database, Transaction
 from eunoe_server.stores.driver_errors import LostRace
+from eunoe_server.stores.store import Fitting
 
 
 def turn(text: str, role: str = "user", message_id: str | None = None) -> NewMessage:
@@ -86,7 +87,8 @@ async def test_a_message_comes_back_character_for_character(
     async with database.transaction(tenant) as tx:
         assert await tx.messages.transcript(dialogue.dialogue_key) == [stored]
         assert await tx.messages.get(dialogue.dialogue_key, "m1") == stored
-        assert await tx.messages.found([stored.message_key]) == [FoundMessage(stored, "d1")]
+        found = await tx.messages.found([stored.message_key])
+        assert found == Fitting([FoundMessage(stored, "d1")], left_out=0)
         assert await tx.messages.at_positions(dialogue.dialogue_key, [0, 5]) == [stored]
     assert (await reread(database, tenant, dialogue)).last_message_at == spoken_at
 

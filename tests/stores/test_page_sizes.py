@@ -120,7 +120,8 @@ async def test_what_is_found_ends_in_the_order_of_its_keys_before_it_is_too_long
     async with database.transaction(tenant) as tx:
         for asked in (["m3", "m0", "m4"], ["m1", "m2"]):
             found = await tx.memories.found([keys[name] for name in asked])
-            assert {memory.id for memory in found} == set(asked[:2])
+            assert {memory.id for memory in found.rows} == set(asked[:2])
+            assert found.left_out == len(asked) - 2
         for order, expected in (
             ([0, 2, 3, 4], {"m0", "m2"}),
             ([3, 2, 0], {"m3", "m2"}),
@@ -128,10 +129,11 @@ async def test_what_is_found_ends_in_the_order_of_its_keys_before_it_is_too_long
             ([0, 1, 2], {"m0"}),
         ):
             shown = await tx.messages.found([messages[number] for number in order])
-            assert {each.message.id for each in shown} == expected
-        # What is no longer there takes no room.
+            assert {each.message.id for each in shown.rows} == expected
+            assert shown.left_out == len(order) - len(expected)
+        # What is no longer there takes no room, and is left out of nothing.
         shown = await tx.messages.found([0, messages[1]])
-        assert [each.message.id for each in shown] == ["m1"]
+        assert ([each.message.id for each in shown.rows], shown.left_out) == (["m1"], 0)
 
 
 async def test_a_page_of_dialogues_ends_before_it_is_too_long(

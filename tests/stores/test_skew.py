@@ -23,7 +23,7 @@ ASKED = 10
 #: In the large namespace.
 ROWS = 3_000
 SMALL_NAMESPACES = 1_500
-#: Each of them, its dialogue and what is said about it, with room for look-ups of the catalogue.
+#: Each of them, its dialogue, namespace and what is said about it, several times over.
 MOST_ROWS_READ = 10 * ASKED
 
 _FILL = """
@@ -89,14 +89,18 @@ async def large(database: Database, new_tenant: NewTenant, dsn: str) -> Tenant:
 
 
 async def memories(tx: Transaction, keys: list[int]) -> int:
-    return len(await tx.memories.found(keys))
+    return len((await tx.memories.found(keys)).rows)
 
 
 async def messages(tx: Transaction, keys: list[int]) -> int:
-    return len(await tx.messages.found(keys))
+    return len((await tx.messages.found(keys)).rows)
 
 
 async def dialogues(tx: Transaction, keys: list[int]) -> int:
+    return len((await tx.dialogues.found(keys)).rows)
+
+
+async def whole_dialogues(tx: Transaction, keys: list[int]) -> int:
     return len(await tx.dialogues.get_many(keys))
 
 
@@ -112,6 +116,7 @@ READS: list[tuple[str, Callable[[Transaction, list[int]], Awaitable[int]]]] = [
     ("memory", memories),
     ("message", messages),
     ("dialogue", dialogues),
+    ("dialogue", whole_dialogues),
     ("message", quoted_messages),
     ("memory", quoted_memories),
 ]

@@ -66,6 +66,8 @@ class SearchResults(Generic[T]):
 
     results: tuple[Found[T], ...]
     request: ResolvedSearch
+    #: How many more there are within the limit, for which the answer had no room (2 MiB).
+    left_out: int = 0
 
     def __iter__(self) -> Iterator[Found[T]]:
         """The results."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from types import MappingProxyType
 
 import structlog
@@ -133,11 +134,11 @@ class Search:
             scope = await _scope(asked.tx, understood)
             search = _Search(asked, self._embedder.name, understood)
             if request.object is Found.DIALOGUE:
-                results, wanted = await search.dialogues(scope)
+                shown = await search.dialogues(scope)
             else:
-                results, wanted = await search.texts(scope)
-        in_order = _in_order(results, understood)
-        return SearchOutcome(in_order, understood, name, left_out=wanted - len(results))
+                shown = await search.texts(scope)
+        in_order = _in_order(shown.results, understood)
+        return SearchOutcome(in_order, understood, name, shown.left_out)
 
     async def _embedded(self, question: Question, mode: Mode) -> tuple[Vector | None, Mode]:
         """The question's vector, unless there shall be none or, in mode hybrid, can be none."""
@@ -193,6 +194,14 @@ async def _scope(tx: Transaction, request: SearchRequest) -> SearchScope:
 
 
 @dataclass(frozen=True, slots=True)
+class _Shown:
+    """What an answer holds, the best first, and how many more it would if it held any size."""
+
+    results: Sequence[SearchResult]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Search:
     """What a question finds."""
 
@@ -200,13 +209,13 @@ class _Search:
     embedder: str
     request: SearchRequest
 
-    async def texts(self, scope: SearchScope) -> tuple[Sequence[SearchResult], int]:
-        """Memories or messages, the best first; and how many it would be if all were short."""
-        ranked = self._ranked(await self._candidates(scope), self.request.limit)
-        return await self._shown(ranked), len(ranked)
+    async def texts(self, scope: SearchScope) -> _Shown:
+        """Memories or messages."""
+        candidates = await self._candidates(scope)
+        return await self._shown(self._ranked(candidates, self.request.limit))
 
-    async def dialogues(self, scope: SearchScope) -> tuple[Sequence[SearchResult], int]:
-        """Dialogues by their best messages, the best first; and how many it would be, likewise.
+    async def dialogues(self, scope: SearchScope) -> _Shown:
+        """Dialogues by their best messages.
 
         A large namespace is not read whole, and its best messages may all be of a few dialogues:
         then the others are searched again, until there are enough or no more.
@@ -228,8 +237,7 @@ class _Search:
                 others = await self.asked.tx.narrowing.dialogue_keys(ANYTHING, NO_TAGS, None)
             others = [key for key in others if key not in matches]
         best = sorted(matches.items(), key=lambda item: -item[1][0].relevance)
-        best = best[: self.request.limit]
-        return await self._shown_dialogues(best), len(best)
+        return await self._shown_dialogues(best[: self.request.limit])
 
     async def _candidates(self, scope: SearchScope) -> Candidates:
         return await self.asked.tx.search.candidates(
@@ -240,50 +248,59 @@ class _Search:
         ranked = rank(candidates, self.asked.question, limit, WEIGHTS[self.request.mode])
         return [each for each in ranked if each.relevance >= self.request.min_relevance]
 
-    async def _shown(self, ranked: Sequence[Ranked]) -> Sequence[SearchResult]:
+    async def _shown(self, ranked: Sequence[Ranked]) -> _Shown:
         """The things themselves, the first that one answer may hold.
 
         What was deleted this very moment is left out.
         """
         keys = [each.object_key for each in ranked]
         if not keys:
-            return []
+            return _Shown([], 0)
         items: dict[int, Memory | FoundMessage]
         if self.request.object is Found.MEMORY:
             memories = await self.asked.tx.memories.found(keys)
-            items = {memory.memory_key: memory for memory in memories}
+            left_out = memories.left_out
+            items = {memory.memory_key: memory for memory in memories.rows}
         else:
             messages = await self.asked.tx.messages.found(keys)
-            items = {found.message.message_key: found for found in messages}
-        return [
-            SearchResult(item, each.relevance, each.explanation)
-            for each in ranked
-            if (item := items.get(each.object_key))
-        ]
+            left_out = messages.left_out
+            items = {found.message.message_key: found for found in messages.rows}
+        return _Shown(
+            [
+                SearchResult(item, each.relevance, each.explanation)
+                for each in ranked
+                if (item := items.get(each.object_key))
+            ],
+            left_out,
+        )
 
-    async def _shown_dialogues(
-        self, best: Sequence[tuple[int, Sequence[Ranked]]]
-    ) -> Sequence[SearchResult]:
-        dialogues = {
-            each.dialogue_key: each
-            for each in await self.asked.tx.dialogues.get_many([key for key, _ in best])
-        }
+    async def _shown_dialogues(self, best: Sequence[tuple[int, Sequence[Ranked]]]) -> _Shown:
+        """Dialogues that one answer may hold, with as many of their matches as it may hold.
+
+        The best match of each goes before the second of any; a dialogue without any is left out.
+        """
+        found = await self.asked.tx.dialogues.found([key for key, _ in best])
+        dialogues = {each.dialogue_key: each for each in found.rows}
         threads = await self.asked.tx.dialogues.count_threads(
             [each.id for each in dialogues.values()]
         )
+        by_place = zip_longest(*(ranked for key, ranked in best if key in dialogues))
+        shown = await self._shown([each for row in by_place for each in row if each is not None])
         matches: dict[int, list[SearchResult]] = {}
-        for result in await self._shown([each for _, ranked in best for each in ranked]):
+        for result in shown.results:
             if isinstance(result.item, FoundMessage):
                 matches.setdefault(result.item.message.dialogue_key, []).append(result)
-        return [
+        results = [
             replace(
-                shown[0],
+                matching[0],
                 item=DialogueView(dialogues[key], threads.get(dialogues[key].id, 0)),
-                matches=shown,
+                matches=matching,
             )
-            for key, shown in matches.items()
-            if key in dialogues
+            for key, _ in best
+            if (matching := matches.get(key))
         ]
+        without_match = len(dialogues) - len(results) if shown.left_out else 0
+        return _Shown(results, found.left_out + without_match)
 
 
 def _in_order(results: Sequence[SearchResult], request: SearchRequest) -> Sequence[SearchResult]:

@@ -19,7 +19,7 @@ from eunoe_server.domain.dialogue import (
 from eunoe_server.domain.page import Page, Place
 from eunoe_server.errors import DuplicateId
 from eunoe_server.stores.queries import load_queries
-from eunoe_server.stores.store import Store
+from eunoe_server.stores.store import Fitting, Store
 
 _SQL = load_queries("dialogues")
 
@@ -71,6 +71,10 @@ class Dialogues(Store):
     async def get_many(self, dialogue_keys: Sequence[int]) -> Sequence[Dialogue]:
         """The dialogues of these keys, in no order."""
         return await self._all(_SQL["get_many"], _dialogue, dialogue_keys=list(dialogue_keys))
+
+    async def found(self, dialogue_keys: Sequence[int]) -> Fitting[Dialogue]:
+        """The first dialogues of these keys that one answer may hold, without their states."""
+        return await self._fitting(_SQL["found"], _dialogue, dialogue_keys=list(dialogue_keys))
 
     async def lock(self, dialogue_key: int) -> Dialogue | None:
         """The dialogue as it is now; others that ask for it wait until this transaction ends."""

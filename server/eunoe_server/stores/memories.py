@@ -17,7 +17,7 @@ from eunoe_server.domain.memory import FactRecord, Memory, MemoryFilter, NewMemo
 from eunoe_server.domain.page import Page, Place
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.stores.queries import load_queries
-from eunoe_server.stores.store import Read, Store, read
+from eunoe_server.stores.store import Fitting, Read, Store, read
 
 _SQL = load_queries("memories")
 
@@ -79,11 +79,8 @@ class Memories(Store):
         """The memories of these keys, in no order."""
         return await self._all(_SQL["get_many"], _memory, memory_keys=list(memory_keys))
 
-    async def found(self, memory_keys: Sequence[int]) -> Sequence[Memory]:
-        """The first memories of these keys that one answer may hold, and one in any case.
-
-        In no order.
-        """
+    async def found(self, memory_keys: Sequence[int]) -> Fitting[Memory]:
+        """The first memories of these keys that one answer may hold."""
         return await self._fitting(_SQL["found"], _memory, memory_keys=list(memory_keys))
 
     async def get_named(self, memory_ids: Sequence[str]) -> Sequence[Memory]:

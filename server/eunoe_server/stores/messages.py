@@ -23,7 +23,7 @@ from eunoe_server.domain.dialogue import (
 from eunoe_server.domain.page import Page, Place
 from eunoe_server.stores.driver_errors import LostRace
 from eunoe_server.stores.queries import load_queries
-from eunoe_server.stores.store import Store
+from eunoe_server.stores.store import Fitting, Store
 
 _SQL = load_queries("messages")
 
@@ -100,11 +100,8 @@ class Messages(Store):
             _SQL["at_positions"], _message, dialogue_key=dialogue_key, positions=list(positions)
         )
 
-    async def found(self, message_keys: Sequence[int]) -> Sequence[FoundMessage]:
-        """The messages of these keys, each with the id of its dialogue, in no order.
-
-        The first of them that one answer may hold, and one in any case.
-        """
+    async def found(self, message_keys: Sequence[int]) -> Fitting[FoundMessage]:
+        """The first messages of these keys that one answer may hold."""
         return await self._fitting(_SQL["found"], _found, message_keys=list(message_keys))
 
     async def supersede(self, dialogue_key: int, positions: Sequence[int]) -> None:

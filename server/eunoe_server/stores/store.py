@@ -22,6 +22,15 @@ OLDEST_FIRST = {"follows": SQL(">"), "direction": SQL("asc")}
 
 
 @dataclass(frozen=True, slots=True)
+class Fitting(Generic[Row]):
+    """The rows that one answer may hold, and one in any case; in no order."""
+
+    rows: Sequence[Row]
+    #: How many there are beside them.
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class Read(Generic[Row]):
     """A statement that reads, with its values in it, and what becomes of its rows.
 
@@ -69,14 +78,21 @@ class Store:
 
     async def _fitting(
         self, query: LiteralString, make: Callable[..., Row], **values: object
-    ) -> Sequence[Row]:
-        """Of rows that may be long: the block stops at `max_bytes`, and says how it counted."""
+    ) -> Fitting[Row]:
+        """Of rows that may be long those that fit: the block stops at `max_bytes`.
 
-        def make_it(*, number: int, bytes_so_far: int, **columns: Any) -> Row:
+        It says of each row how many there are, and what it has counted up to there.
+        """
+        there = 0
+
+        def make_it(*, in_all: int, number: int, bytes_so_far: int, **columns: Any) -> Row:
             del number, bytes_so_far
+            nonlocal there
+            there = in_all
             return make(**columns)
 
-        return await self._all(query, make_it, max_bytes=MAX_PAGE_BYTES, **values)
+        rows = await self._all(query, make_it, max_bytes=MAX_PAGE_BYTES, **values)
+        return Fitting(rows, there - len(rows))
 
     async def _one(
         self, query: LiteralString, make: Callable[..., Row], **values: object

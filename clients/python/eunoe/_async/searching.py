@@ -35,7 +35,7 @@ async def search(
         )
         for each in answer.results
     )
-    return SearchResults(results, resolved(answer.request))
+    return SearchResults(results, resolved(answer.request), answer.left_out)
 
 
 def _item(wire: Wire, sent: search_pb2.SearchResult) -> Item:

@@ -34,7 +34,7 @@ def search(wire: Wire, query: str, sought: str, options: SearchOptions) -> Searc
         )
         for each in answer.results
     )
-    return SearchResults(results, resolved(answer.request))
+    return SearchResults(results, resolved(answer.request), answer.left_out)
 
 
 def _item(wire: Wire, sent: search_pb2.SearchResult) -> Item:

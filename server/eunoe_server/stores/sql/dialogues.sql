@@ -4,6 +4,17 @@ d.namespace_key, d.dialogue_key, n.name as namespace, d.id, d.session_id, d.sess
 d.is_session_open, d.label, d.thread_of, d.status, d.tags, d.metadata, d.state, d.state_version,
 d.created_at, d.modified_at, d.ended_at, d.last_message_at, d.next_position, d.total_messages
 
+-- {columns_without_state} --
+-- The same without the states, of which a page may hold 200 MB.
+d.namespace_key, d.dialogue_key, n.name as namespace, d.id, d.session_id, d.session_used_at,
+d.is_session_open, d.label, d.thread_of, d.status, d.tags, d.metadata, '' as state,
+d.state_version, d.created_at, d.modified_at, d.ended_at, d.last_message_at, d.next_position,
+d.total_messages
+
+-- {bytes} --
+-- How long what a caller has put into a dialogue is.
+octet_length(metadata) + octet_length(array_to_string(tags, ''))
+
 -- insert --
 -- Without a row, the id is taken or the session has an open dialogue: `get`, `get_by_session`.
 insert into dialogues (
@@ -66,6 +77,27 @@ cross join lateral (
         and d.dialogue_key = asked.key
     limit 1
 ) as found;
+
+-- found --
+-- As many as an answer may hold, in the order of the keys (`messages.sql`).
+select *
+from (
+    select
+        found.*, count(*) over () as in_all, row_number() over in_order as number,
+        sum({bytes}) over in_order as bytes_so_far
+    from unnest(%(dialogue_keys)s::bigint []) with ordinality as asked (key, place)
+    cross join lateral (
+        select {columns_without_state}
+        from dialogues as d
+        inner join namespaces as n on d.namespace_key = n.namespace_key
+        where
+            d.namespace_key = %(namespace_key)s and d.project_id = %(project_id)s
+            and d.dialogue_key = asked.key
+        limit 1
+    ) as found
+    window in_order as (order by place rows unbounded preceding)
+) as measured
+where number = 1 or bytes_so_far <= %(max_bytes)s;
 
 -- get_by_session --
 select {columns}
@@ -160,14 +192,9 @@ order by tip.position - m.position, d.last_message_at desc, m.dialogue_key desc,
 limit %(limit)s;
 
 -- list_page --
--- Without the states: a page of them may be 200 MB. No longer than a page may be, as in
--- `messages.sql`.
+-- No longer than a page may be, as in `messages.sql`.
 with page as (
-    select
-        d.namespace_key, d.dialogue_key, n.name as namespace, d.id, d.session_id, d.session_used_at,
-        d.is_session_open, d.label, d.thread_of, d.status, d.tags, d.metadata, '{{}}' as state,
-        d.state_version, d.created_at, d.modified_at, d.ended_at, d.last_message_at, d.next_position,
-        d.total_messages
+    select {columns_without_state}
     from dialogues as d
     inner join namespaces as n on d.namespace_key = n.namespace_key
     where
@@ -188,9 +215,7 @@ measured as (
     select
         page.*, row_number() over in_order as number,
         lead(true, 1, false) over in_order as is_followed,
-        sum(
-            octet_length(metadata) + octet_length(array_to_string(tags, ''))
-        ) over in_order as bytes_so_far
+        sum({bytes}) over in_order as bytes_so_far
     from page
     window in_order as (
         order by created_at {direction}, dialogue_key {direction}
