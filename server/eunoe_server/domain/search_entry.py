@@ -90,3 +90,10 @@ class SearchScope:
     #: or not, because the request holds the others.
     other_than_dialogue: int | None = None
     own_positions: Sequence[int] = ()
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it asks for more than certain kinds of things; most searches do not."""
+        return self != SearchScope(
+            self.objects, include_uncommitted=True, include_superseded=self.include_superseded
+        )

@@ -221,6 +221,7 @@ class Search(Store):
             "sought_role": question.sought_role,
             "sought_speakers": list(question.sought_speakers),
             "objects": [kind.value for kind in scope.objects],
+            "is_narrow": scope.is_narrow,
             "tags_any": list(scope.tags_any),
             "tags_all": list(scope.tags_all),
             "tags_none": list(scope.tags_none),

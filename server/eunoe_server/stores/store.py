@@ -56,7 +56,7 @@ def read(
 
 def filled_in(block: LiteralString, tenant: Tenant | None, **values: object) -> bytes:
     """A named block with its `%(value)s` in it, the tenant's two keys among them."""
-    bound = {name: Literal(value).as_string() for name, value in _scoped(values, tenant).items()}
+    bound = {name: _literal(value) for name, value in _scoped(values, tenant).items()}
     return (block % bound).rstrip(";").encode()
 
 
@@ -181,6 +181,11 @@ class Store:
         async with self._connection.cursor(row_factory=kwargs_row(make)) as cursor:
             await cursor.execute(block, _scoped(values, self._tenant), prepare=False)
             return await cursor.fetchall()
+
+
+def _literal(value: object) -> str:
+    # Keys, which are the most of them, are written as they are; `type`, since a bool is an int.
+    return str(value) if type(value) is int and value >= 0 else Literal(value).as_string()
 
 
 def _scoped(values: dict[str, object], tenant: Tenant | None) -> dict[str, object]:

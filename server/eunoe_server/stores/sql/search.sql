@@ -184,19 +184,23 @@ select exists (
 select * from texts_by_embedder();
 
 -- {is_in_scope} --
-is_in_scope(
-    entry, %(objects)s::text [], %(tags_any)s::text [], %(tags_all)s::text [],
-    %(tags_none)s::text [], %(created_from)s::timestamptz, %(created_before)s::timestamptz,
-    %(metadata_condition)s::jsonpath, %(metadata_values)s::jsonb, %(own_dialogue_key)s::bigint,
-    %(own_positions)s::integer [], %(include_uncommitted)s::boolean
-)
+entry.object = any(%(objects)s::text [])
 and (
-    %(dialogue_keys)s::bigint [] is null
-    or (entry.dialogue_key in (select unnest(%(dialogue_keys)s::bigint []))) is true
-)
-and (
-    %(object_keys)s::bigint [] is null
-    or entry.object_key in (select unnest(%(object_keys)s::bigint []))
+    not %(is_narrow)s::boolean
+    or is_in_scope(
+        entry, %(objects)s::text [], %(tags_any)s::text [], %(tags_all)s::text [],
+        %(tags_none)s::text [], %(created_from)s::timestamptz, %(created_before)s::timestamptz,
+        %(metadata_condition)s::jsonpath, %(metadata_values)s::jsonb, %(own_dialogue_key)s::bigint,
+        %(own_positions)s::integer [], %(include_uncommitted)s::boolean
+    )
+    and (
+        %(dialogue_keys)s::bigint [] is null
+        or (entry.dialogue_key in (select unnest(%(dialogue_keys)s::bigint []))) is true
+    )
+    and (
+        %(object_keys)s::bigint [] is null
+        or entry.object_key in (select unnest(%(object_keys)s::bigint []))
+    )
 )
 
 -- {packed_columns} --
