@@ -6,7 +6,8 @@ times; what was imported is there for good and never looked at again.
 grpc.aio has a thread that waits for its core. It writes a byte into a socket for each event, and
 the loop reads one byte a round, though it handles all the events that there are. Under load a few
 hundred bytes fill the socket, and the thread waits for room in it: then one event comes a round,
-however little each has to do, and calls wait for seconds. So all bytes but one are read before.
+however little each has to do, and calls wait for seconds. So before they are that many, all bytes
+but one are read here. (Fewer do no harm: the loop looks for events again instead of sleeping.)
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ Ts = TypeVarTuple("Ts")
 #: New objects between two collections of the youngest, and how many of those between two of the
 #: older ones.
 _THRESHOLDS = (20_000, 20, 100)
-#: More than fit into the socket.
 _BYTES = 4_096
+#: Some 280 fit.
+_MOST_UNREAD = 100
 
 
 def serve_in_loop(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -59,6 +61,6 @@ def _handle_all(wakeups: socket.socket, handle: Callable[..., Any], *args: Any) 
     # Bytes that come from now on are of events that may not be seen by this round. And `handle`
     # reads one itself, and fails when there is none.
     there = len(wakeups.recv(_BYTES, socket.MSG_PEEK))
-    if there > 1:
+    if there > _MOST_UNREAD:
         wakeups.recv(there - 1)
     handle(*args)
