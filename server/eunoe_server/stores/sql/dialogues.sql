@@ -11,6 +11,15 @@ d.is_session_open, d.label, d.thread_of, d.status, d.tags, d.metadata, '' as sta
 d.state_version, d.created_at, d.modified_at, d.ended_at, d.last_message_at, d.next_position,
 d.total_messages
 
+-- {of_one_key} --
+-- The dialogue of `asked.key`.
+from dialogues as d
+inner join namespaces as n on d.namespace_key = n.namespace_key
+where
+    d.namespace_key = %(namespace_key)s and d.project_id = %(project_id)s
+    and d.dialogue_key = asked.key
+limit 1
+
 -- {bytes} --
 -- How long what a caller has put into a dialogue is.
 octet_length(metadata) + octet_length(array_to_string(tags, ''))
@@ -69,13 +78,7 @@ limit 2;
 select found.*
 from unnest(%(dialogue_keys)s::bigint []) as asked (key)
 cross join lateral (
-    select {columns}
-    from dialogues as d
-    inner join namespaces as n on d.namespace_key = n.namespace_key
-    where
-        d.namespace_key = %(namespace_key)s and d.project_id = %(project_id)s
-        and d.dialogue_key = asked.key
-    limit 1
+    select {columns} {of_one_key}
 ) as found;
 
 -- found --
@@ -87,13 +90,7 @@ from (
         sum({bytes}) over in_order as bytes_so_far
     from unnest(%(dialogue_keys)s::bigint []) with ordinality as asked (key, place)
     cross join lateral (
-        select {columns_without_state}
-        from dialogues as d
-        inner join namespaces as n on d.namespace_key = n.namespace_key
-        where
-            d.namespace_key = %(namespace_key)s and d.project_id = %(project_id)s
-            and d.dialogue_key = asked.key
-        limit 1
+        select {columns_without_state} {of_one_key}
     ) as found
     window in_order as (order by place rows unbounded preceding)
 ) as measured

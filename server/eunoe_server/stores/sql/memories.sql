@@ -83,7 +83,8 @@ where
 select *
 from (
     select
-        found.*, count(*) over () as in_all, row_number() over in_order as number, sum({bytes}) over in_order as bytes_so_far
+        found.*, count(*) over () as in_all, row_number() over in_order as number,
+        sum({bytes}) over in_order as bytes_so_far
     from unnest(%(memory_keys)s::bigint []) with ordinality as asked (key, place)
     cross join lateral (
         select {columns}

@@ -99,8 +99,8 @@ order by array_position(%(ids)s::text[], id);
 select *
 from (
     select
-        found.*, dialogue.id as dialogue_id, count(*) over () as in_all, row_number() over in_order as number,
-        sum({bytes}) over in_order as bytes_so_far
+        found.*, dialogue.id as dialogue_id, count(*) over () as in_all,
+        row_number() over in_order as number, sum({bytes}) over in_order as bytes_so_far
     from unnest(%(message_keys)s::bigint []) with ordinality as asked (key, place)
     cross join lateral (
         select {columns}
