@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -78,6 +79,21 @@ async def test_keys_that_work_no_more_go_with_their_namespace_and_others_stay(
     assert {key.id for key in (await keys.list_page(project_id, limit=10)).items} == kept
 
 
+async def memories_of(tx: Transaction) -> int:
+    return (await tx.namespaces.census())["memories"]
+
+
+def counting(database: Database, asked: list[Tenant]) -> Callable[[Tenant], Awaitable[int]]:
+    """Counts a tenant's memories, and notes who it was."""
+
+    async def look(tenant: Tenant) -> int:
+        asked.append(tenant)
+        async with database.transaction(tenant) as tx:
+            return await memories_of(tx)
+
+    return look
+
+
 async def test_a_namespace_that_another_server_has_made_anew_is_found_by_its_new_key(
     database: Database, tenant: Tenant, new_tenant: NewTenant
 ) -> None:
@@ -85,12 +101,7 @@ async def test_a_namespace_that_another_server_has_made_anew_is_found_by_its_new
     here = Namespaces(database, monotonic_seconds=clock)
     project_id = tenant.project_id
     asked: list[Tenant] = []
-
-    async def look(tenant: Tenant) -> int:
-        asked.append(tenant)
-        async with database.transaction(tenant) as tx:
-            return (await tx.namespaces.census())["memories"]
-
+    look = counting(database, asked)
     await remember(database, tenant, 1)
     assert await here.read(project_id, "alice", look) == 1
     clock.seconds += 3_600
@@ -119,16 +130,12 @@ async def test_a_namespace_in_steady_use_is_made_sure_of_all_the_same(
     clock = Clock()
     here = Namespaces(database, monotonic_seconds=clock)
     project_id = tenant.project_id
-    made_sure: list[bool] = []
-
-    async def look(tenant: Tenant) -> int:
-        made_sure.append(tenant.is_remembered)
-        async with database.transaction(tenant) as tx:
-            return (await tx.namespaces.census())["memories"]
-
+    asked: list[Tenant] = []
+    look = counting(database, asked)
     for _ in range(6):
         assert await here.read(project_id, "alice", look) == 0
         clock.seconds += 2
+    made_sure = [tenant.is_remembered for tenant in asked]
     assert made_sure == [False, False, False, True, False, False]
     await Namespaces(database).erase(administrator(tenant), "alice", dry_run=False)
     await remember(database, await new_tenant("alice"), 1)
@@ -149,10 +156,7 @@ async def test_what_was_learnt_during_a_long_read_is_not_forgotten_at_its_end(
         async with database.transaction(tenant):
             pass
         await here.erase(administrator(tenant), "alice", dry_run=False)
-        await here.write(project_id, "alice", count)
-
-    async def count(tx: Transaction) -> int:
-        return (await tx.namespaces.census())["memories"]
+        await here.write(project_id, "alice", memories_of)
 
     await here.read(project_id, "alice", look)
     assert await here.find(project_id, "alice") != tenant
@@ -170,10 +174,7 @@ async def test_what_was_remembered_too_long_ago_is_written_where_the_name_leads_
     clock.seconds += 3_600
 
     # It inserts nothing, so no foreign key would notice.
-    async def count(tx: Transaction) -> int:
-        return (await tx.namespaces.census())["memories"]
-
-    assert await here.write(tenant.project_id, "alice", count) == 2
+    assert await here.write(tenant.project_id, "alice", memories_of) == 2
 
 
 async def test_a_bound_administrator_erases_no_other_namespace(
