@@ -129,7 +129,7 @@ def _quoted(text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    # Most texts have nothing to look for, and looking takes a microsecond for ten characters.
+    # Most texts have nothing to look for, and looking takes long.
     return text if text.isascii() and text.isprintable() else _INVISIBLE.sub("", text)
 
 
