@@ -47,7 +47,7 @@ _POST_HTTP = b"\x83\x86"
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+    return struct.pack(">IBI", len(payload) << 8 | kind, flags, stream) + payload
 
 
 def _literal(name: str, value: str) -> bytes:
