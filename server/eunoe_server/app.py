@@ -236,7 +236,9 @@ async def running(settings: Settings, http: socket.socket | None = None) -> Asyn
             Servicer(
                 "eunoe.v1.AdminService",
                 admin_pb2_grpc.add_AdminServiceServicer_to_server,
-                AdminServicer(Keys(database), namespaces, meter, AuditTrail(database)),
+                AdminServicer(
+                    Keys(database), namespaces, meter, AuditTrail(database), now=database.now
+                ),
             ),
         ]
         readiness = Readiness(database)
@@ -248,7 +250,7 @@ async def running(settings: Settings, http: socket.socket | None = None) -> Asyn
         stack.push_async_callback(in_flight.wait_until_idle, CUT_CALLS_SECONDS)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="eunoe-"))
         socket = Path(folder) / "grpc.sock"
-        grpc_port = await stack.enter_async_context(
+        over_grpc = await stack.enter_async_context(
             serve_grpc(
                 servicers,
                 Shedding(gates, metrics),
@@ -295,8 +297,10 @@ async def running(settings: Settings, http: socket.socket | None = None) -> Asyn
                 serve_http(ops, settings.ops_address, drain_seconds=1.0)
             )
         await stack.enter_async_context(readiness.watching())
-        stack.push_async_callback(_drain, readiness, settings.server.drain_delay_seconds)
-        yield Running(http_port, grpc_port, ops_port, socket, first_key)
+        stack.push_async_callback(
+            _drain, readiness, settings.server.drain_delay_seconds, over_grpc.turn_away
+        )
+        yield Running(http_port, over_grpc.port, ops_port, socket, first_key)
 
 
 @contextmanager
@@ -386,10 +390,11 @@ def connections_needed(settings: Settings) -> int:
     return settings.server.workers * each + PARENT_CONNECTIONS + 1
 
 
-async def _drain(readiness: Readiness, delay_seconds: float) -> None:
+async def _drain(readiness: Readiness, delay_seconds: float, turn_away: Callable[[], None]) -> None:
     readiness.start_draining()
     # Balancers need a moment to see it before calls are refused.
     await asyncio.sleep(delay_seconds)
+    turn_away()
 
 
 async def shim_until(

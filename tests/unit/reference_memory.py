@@ -115,22 +115,22 @@ class ReferenceMemory:
         if not is_settled(keys, sightings):
             sightings += self._find_by_digests(exchange.namespace, keys.digests)
         candidates = [
-            Candidate(key, tuple(dialogue.active), dialogue.last_used_at)
+            Candidate(key, tuple(dialogue.active), self._now - dialogue.last_used_at)
             for key in shortlist(keys, sightings)
             for dialogue in [self._dialogues[exchange.namespace][key]]
         ]
-        return choose(request, candidates, now=self._now, is_retry=is_retry)
+        return choose(request, candidates, is_retry=is_retry)
 
     def _find_by_chains(self, namespace: str, chains: Sequence[bytes]) -> list[Sighting]:
         found = self._find(namespace, {chain: rank for rank, chain in enumerate(chains)}, "chain")
         rank = {chain: rank for rank, chain in enumerate(chains)}
-        found.sort(key=lambda sighting: sighting.last_used_at, reverse=True)
+        found.sort(key=lambda sighting: sighting.idle)
         found.sort(key=lambda s: (rank[s.key], s.position != s.last_position))
         return found[:64]
 
     def _find_by_digests(self, namespace: str, digests: Sequence[bytes]) -> list[Sighting]:
         found = self._find(namespace, dict.fromkeys(digests), "digest")
-        found.sort(key=lambda sighting: sighting.last_used_at, reverse=True)
+        found.sort(key=lambda sighting: sighting.idle)
         found.sort(key=lambda sighting: sighting.last_position - sighting.position)
         return found[:256]
 
@@ -141,7 +141,7 @@ class ReferenceMemory:
                 position=turn.position,
                 key=getattr(turn, attribute),
                 last_position=dialogue.active[-1].position,
-                last_used_at=dialogue.last_used_at,
+                idle=self._now - dialogue.last_used_at,
             )
             for dialogue in self._dialogues[namespace]
             for turn in dialogue.active

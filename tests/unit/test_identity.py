@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -19,8 +19,6 @@ from eunoe_server.domain.identity import (
 )
 from eunoe_server.domain.transcript import CHAIN_START, extend_chain
 from tests.unit.transcripts import request, stored
-
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 ROME = ("user: Where is Rome, and since when?", "assistant: In Italy, since 753 BC.")
 OSLO = ("user: And Oslo, if you please?", "assistant: In Norway, since about 1040.")
@@ -41,11 +39,11 @@ def chosen(
         Candidate(
             dialogue_key=key,
             stored=stored(*dialogue),
-            last_used_at=NOW - timedelta(seconds=idle_seconds + len(dialogues) - key),
+            idle=timedelta(seconds=idle_seconds + len(dialogues) - key),
         )
         for key, dialogue in enumerate(dialogues)
     ]
-    match = choose(request(*sent), candidates, now=NOW, is_retry=is_retry)
+    match = choose(request(*sent), candidates, is_retry=is_retry)
     return match.dialogue_key if match else None
 
 
@@ -242,7 +240,7 @@ def test_long_requests_ask_for_a_bounded_number_of_keys() -> None:
 
 
 def _sighting(dialogue: int, key: bytes, position: int, last: int, age: float = 0) -> Sighting:
-    return Sighting(dialogue, position, key, last, NOW - timedelta(seconds=age))
+    return Sighting(dialogue, position, key, last, timedelta(seconds=age))
 
 
 def test_a_dialogue_that_ends_with_the_resent_history_settles_the_search() -> None:

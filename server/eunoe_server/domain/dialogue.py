@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 class DialogueStatus(enum.StrEnum):
@@ -177,7 +177,8 @@ class FingerprintMatch:
     fingerprint: bytes
     #: Where the dialogue ends: its last message that holds and is no instruction.
     last_position: int
-    last_message_at: datetime
+    #: Since its last message, by the clock that this was dated with.
+    idle: timedelta
 
 
 @dataclass(frozen=True, slots=True)

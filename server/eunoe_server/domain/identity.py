@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from eunoe_server.domain.alignment import Alignment, align
 from eunoe_server.domain.meeting import Fit
@@ -75,7 +75,8 @@ class Sighting:
     key: bytes
     #: Position of the dialogue's last active message.
     last_position: int
-    last_used_at: datetime
+    #: How long nothing was added to the dialogue.
+    idle: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Candidate:
 
     dialogue_key: int
     stored: Sequence[StoredTurn]
-    last_used_at: datetime
+    idle: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +141,12 @@ def shortlist(keys: LookupKeys, sightings: Iterable[Sighting]) -> tuple[int, ...
 def _likelihood(keys: LookupKeys, sightings: Sequence[Sighting]) -> tuple[int, int, int, float]:
     """Sort key: smaller is likelier."""
     rank = {chain: index for index, chain in enumerate(keys.chains)}
-    newest = max(sighting.last_used_at for sighting in sightings)
+    newest = min(sighting.idle for sighting in sightings)
     return (
         min(rank.get(sighting.key, len(rank)) for sighting in sightings),
         -len({sighting.key for sighting in sightings}),
         min(sighting.last_position - sighting.position for sighting in sightings),
-        -newest.timestamp(),
+        newest.total_seconds(),
     )
 
 
@@ -160,28 +161,27 @@ def choose(
     request: Sequence[Turn],
     candidates: Iterable[Candidate],
     *,
-    now: datetime,
     is_retry: bool = False,
 ) -> Match | None:
     """The one candidate that `request` surely continues; None starts a new dialogue."""
     aligned = [
         (candidate, align(candidate.stored, request, is_retry=is_retry)) for candidate in candidates
     ]
-    if is_retry and (repeated := _repeated(aligned, now)):
+    if is_retry and (repeated := _repeated(aligned)):
         return repeated
     if not any(turn.role == "assistant" for turn in request):
         return None
     return _surest(aligned)
 
 
-def _repeated(aligned: Sequence[tuple[Candidate, Alignment]], now: datetime) -> Match | None:
+def _repeated(aligned: Sequence[tuple[Candidate, Alignment]]) -> Match | None:
     """The one dialogue in which the same request was stored just before."""
     repeats = [
         Match(candidate.dialogue_key, alignment)
         for candidate, alignment in aligned
         if alignment.is_repeat
         and alignment.fit < Fit.NOTHING_SHARED
-        and now - candidate.last_used_at <= RETRY_WINDOW
+        and candidate.idle <= RETRY_WINDOW
     ]
     return repeats[0] if len(repeats) == 1 else None
 
@@ -194,7 +194,7 @@ def _surest(aligned: Sequence[tuple[Candidate, Alignment]]) -> Match | None:
     if not best:
         return None
     # Of dialogues that hold the same conversation word for word none is more right than another.
-    candidate, alignment = max(best, key=lambda match: match[0].last_used_at)
+    candidate, alignment = min(best, key=lambda match: match[0].idle)
     are_alike = len({_ending(candidate) for candidate, _ in best}) == 1
     if _is_exact(alignment):
         is_clear = are_alike

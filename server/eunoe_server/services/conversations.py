@@ -11,7 +11,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 import uuid_utils
 
@@ -106,7 +105,6 @@ class Conversations:
         session_idle_seconds: int,
         replay_tokens: int,
         screen: Screen = NO_SCREEN,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         new_id: Callable[[], str] = lambda: str(uuid_utils.uuid7()),
     ) -> None:
         self._database = database
@@ -115,7 +113,6 @@ class Conversations:
         self._session_idle_seconds = session_idle_seconds
         self._replay_tokens = replay_tokens
         self._screen = screen
-        self._now = now
         self._new_id = new_id
 
     async def until(self, project_id: int, namespace: str, response_id: str) -> tuple[Turn, ...]:
@@ -215,16 +212,16 @@ class Conversations:
             sightings += [
                 _sighting(row) for row in await tx.dialogues.find_by_digests(keys.digests)
             ]
-        last_used = {each.dialogue_key: each.last_used_at for each in sightings}
+        idle = {each.dialogue_key: each.idle for each in sightings}
         likely = shortlist(keys, sightings)
         # Read before their turns: what is added between the two is then seen as added since.
         dialogues = {each.dialogue_key: each for each in await tx.dialogues.get_many(likely)}
         candidates = [
-            Candidate(key, as_stored_turns(await tx.messages.outline(key)), last_used[key])
+            Candidate(key, as_stored_turns(await tx.messages.outline(key)), idle[key])
             for key in likely
             if key in dialogues
         ]
-        match = choose(turns, candidates, now=self._now(), is_retry=is_retry)
+        match = choose(turns, candidates, is_retry=is_retry)
         return (dialogues[match.dialogue_key], match.alignment) if match else None
 
     async def _bodies(
@@ -522,5 +519,5 @@ def _sighting(row: FingerprintMatch) -> Sighting:
         position=row.position,
         key=row.fingerprint,
         last_position=row.last_position,
-        last_used_at=row.last_message_at,
+        idle=row.idle,
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import structlog
 import uuid_utils
@@ -87,7 +86,6 @@ class Facts:
         *,
         screen: Screen = NO_SCREEN,
         new_id: Callable[[], str] = lambda: str(uuid_utils.uuid7()),
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._namespaces = namespaces
@@ -96,7 +94,6 @@ class Facts:
         self._metrics = metrics
         self._screen = screen
         self._new_id = new_id
-        self._now = now
 
     async def extract(
         self,
@@ -227,7 +224,7 @@ class Facts:
                 lesson = await self._lesson(tx, found)
                 memories = await tx.memories.get_named([fact.id for fact in lesson.changed])
                 stored = {memory.id: memory for memory in memories}
-        now = self._now()
+        now = self._database.now()
         shown = {fact.id: as_changed(stored[fact.id], fact) for fact in lesson.changed}
         shown |= {
             kept.id: unsaved(new_memory(kept, fact, belongings), name, now)
@@ -239,7 +236,7 @@ class Facts:
         """The messages as extractors read them. Raises InvalidInput, MissingParameter."""
         if len(drafts) > MAX_MESSAGES:
             raise InvalidInput.of("messages", f"must be at most {MAX_MESSAGES:,}")
-        now = self._now()
+        now = self._database.now()
 
         def read() -> Sequence[ExtractionMessage]:
             accepted = [

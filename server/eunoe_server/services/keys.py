@@ -16,7 +16,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from eunoe_server.admission import Gate
 from eunoe_server.domain.api_key import ApiKey, NewApiKey
@@ -62,11 +62,6 @@ MAX_GRACE_SECONDS = 30 * 86_400
 
 #: The project that the first key belongs to.
 DEFAULT_PROJECT = "default"
-
-
-def utc_now() -> datetime:
-    """The application's clock, for what need not agree with the database's."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +140,8 @@ class Keys:
     `by` is the id of the key that asks for it; None: the server or its operator.
     """
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._now = now
 
     async def create(
         self,
@@ -171,7 +165,7 @@ class Keys:
         for bound in (namespace, namespace_prefix):
             if bound is not None:
                 check_namespace(bound)
-        if expires_at is not None and expires_at <= self._now():
+        if expires_at is not None and expires_at <= self._database.now():
             raise InvalidInput.of("expires", "must be in the future")
         if monthly_calls is not None and monthly_calls < 0:
             raise InvalidInput.of("monthlyCalls", "must not be negative")
@@ -256,7 +250,6 @@ class Keys:
                 raise ApiKeyNotFound
             if not most.issuperset(old.scopes):
                 raise NotPermitted("A key cannot give scopes that it does not have.")
-            lifetime = old.expires_at - old.created_at if old.expires_at else None
             new = NewApiKey(
                 id=new_id,
                 secret_sha256=hash_key(token),
@@ -264,7 +257,7 @@ class Keys:
                 scopes=old.scopes,
                 namespace=old.namespace,
                 namespace_prefix=old.namespace_prefix,
-                expires_at=self._now() + lifetime if lifetime else None,
+                lifetime=old.expires_at - old.created_at if old.expires_at else None,
                 monthly_calls=old.monthly_calls,
             )
             await tx.keys.retire(key_id, grace)

@@ -7,8 +7,7 @@ a tool loop the notes of its first request are shown again, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 
 from eunoe_server.domain.notes import Note, in_order, within_budget, without_repeats
 from eunoe_server.domain.question import Question, asks_nothing
@@ -41,7 +40,6 @@ class Recall:
         max_tokens: int,
         min_relevance: float | None,
         screen: Screen = NO_SCREEN,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._embedder = embedder
@@ -49,7 +47,6 @@ class Recall:
         self._max_tokens = max_tokens
         self._min_relevance = min_relevance
         self._screen = screen
-        self._now = now
 
     async def notes(self, found: Found, turns: Sequence[Turn], stages: Stages) -> tuple[Note, ...]:
         """Notes in the order they were said; none when nothing fits.
@@ -76,7 +73,7 @@ class Recall:
             return vector
 
         async with asking(
-            self._database, self._embedder, found.tenant, text, self._now(), embed
+            self._database, self._embedder, found.tenant, text, self._database.now(), embed
         ) as asked:
             candidates = await asked.tx.search.candidates(
                 asked.question, asked.vector, self._embedder.name, scope

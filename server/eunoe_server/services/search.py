@@ -9,9 +9,9 @@ A dialogue is found by its messages: it fits as well as the best of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import zip_longest
 from types import MappingProxyType
 
@@ -90,13 +90,10 @@ class Search:
         database: Database,
         namespaces: Namespaces,
         embedder: Embedder,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._namespaces = namespaces
         self._embedder = embedder
-        self._now = now
 
     async def search(
         self, caller: Caller, namespace: str | None, draft: SearchDraft
@@ -107,7 +104,7 @@ class Search:
         `vector` EmbedderUnavailable.
         """
         name = caller.namespace_for(namespace)
-        request = draft.accepted(self._now())
+        request = draft.accepted(self._database.now())
         count(name, Usage(searches=1))
         outcome = await self._namespaces.read(
             caller.project_id, name, lambda tenant: self._search(tenant, name, request)

@@ -69,12 +69,12 @@ class Meter:
         namespaces: Namespaces,
         *,
         default_monthly_calls: int = 0,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self._database = database
         self._namespaces = namespaces
         self._default_monthly_calls = default_monthly_calls
-        self._now = now
+        self._now = now or database.now
         self._waiting: dict[int, dict[Account, Usage]] = defaultdict(dict)
         #: By project, then by key and month: calls that are not written yet.
         self._calls: dict[int, Counter[tuple[str, date]]] = defaultdict(Counter)

@@ -23,6 +23,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -41,6 +42,7 @@ from eunoe_server.domain.open_transaction import marked_open
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.errors import IdempotencyInProgress, NamespaceNotFound, StorageUnavailable
 from eunoe_server.stores.audit import Audit
+from eunoe_server.stores.clock import DatabaseClock
 from eunoe_server.stores.commits import Commits
 from eunoe_server.stores.dialogues import Dialogues
 from eunoe_server.stores.driver_errors import RETRY_SECONDS, LostRace, translated_errors
@@ -164,7 +166,8 @@ class Database:
         self._statement_timeout_seconds = statement_timeout_seconds
         self._max_connections = max_connections
         self._jitter = jitter
-        self._probe = Probe(conninfo)
+        self._clock = DatabaseClock()
+        self._probe = Probe(conninfo, self._clock)
         #: Of transactions that have read what they wanted.
         self._endings: set[asyncio.Task[None]] = set()
         self._answered_at = 0.0
@@ -172,7 +175,7 @@ class Database:
             conninfo,
             open=False,
             kwargs={"autocommit": True},
-            configure=_configure,
+            configure=self._configure,
             # Even an empty one: with it the pool takes a connection back without suspending, so
             # that a cancellation can never come between the two (psycopg/psycopg#1208).
             reset=_nothing_to_reset,
@@ -282,6 +285,10 @@ class Database:
                     raise
                 await asyncio.sleep(0.005 * 2**attempt * (0.5 + self._jitter()))
         raise AssertionError("unreachable")
+
+    def now(self) -> datetime:
+        """The database's time of day, which all servers share (`clock.py`). Asks nobody."""
+        return self._clock.now()
 
     async def find_key(self, key_id: str) -> ApiKey | None:
         """The key of this id, of whatever project: nobody's tenant is known before."""
@@ -426,6 +433,13 @@ class Database:
             )
         return min(longest, left - NOTICE_SECONDS if left > 2.5 * NOTICE_SECONDS else left)
 
+    async def _configure(self, connection: AsyncConnection[Any]) -> None:
+        await register_vector_async(connection)
+        await connection.execute(
+            f"set idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'".encode()
+        )
+        await self._clock.ask(connection)
+
     def _connection_failures(self) -> int:
         return self._pool.get_stats().get("connections_errors", 0)
 
@@ -497,13 +511,6 @@ async def _undo(connection: AsyncConnection[Any]) -> None:
             await connection.rollback()
         except psycopg.Error:
             await connection.close()
-
-
-async def _configure(connection: AsyncConnection[Any]) -> None:
-    await register_vector_async(connection)
-    await connection.execute(
-        f"set idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'".encode()
-    )
 
 
 async def _nothing_to_reset(connection: AsyncConnection[Any]) -> None:

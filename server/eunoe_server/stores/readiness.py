@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection
 
+from eunoe_server.stores.clock import DatabaseClock
 from eunoe_server.stores.migrate import schema_status
 from eunoe_server.stores.time_limit import TimeLimit
 
@@ -33,8 +34,9 @@ class Readiness:
 class Probe:
     """Asks one question at a time; who comes meanwhile gets the same answer."""
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(self, conninfo: str, clock: DatabaseClock) -> None:
         self._conninfo = conninfo
+        self._clock = clock
         self._connection: AsyncConnection[Any] | None = None
         self._question: asyncio.Task[Readiness] | None = None
         self._misses = 0
@@ -73,6 +75,7 @@ class Probe:
             limit = TimeLimit(self._connection, QUESTION_SECONDS)
             try:
                 status = await schema_status(self._connection)
+                await self._clock.ask(self._connection)
             finally:
                 await limit.lift()
         except psycopg.Error:

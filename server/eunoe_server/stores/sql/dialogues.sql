@@ -119,7 +119,8 @@ where
 -- bounds the work where thousands of conversations begin alike. Laterals with a limit keep the order of the
 -- look-ups: with statistics of yesterday the planner would join all dialogues first.
 select
-    m.dialogue_key, m.position, asked.fingerprint, tip.position as last_position, d.last_message_at
+    m.dialogue_key, m.position, asked.fingerprint, tip.position as last_position,
+    now() - d.last_message_at as idle
 from unnest(%(fingerprints)s::bytea []) with ordinality as asked (fingerprint, number)
 cross join lateral (
     select dialogue_key, position
@@ -155,7 +156,8 @@ limit %(limit)s;
 -- find_by_digests --
 -- The nearer to the end of its dialogue, the better a match; then the latest.
 select
-    m.dialogue_key, m.position, asked.fingerprint, tip.position as last_position, d.last_message_at
+    m.dialogue_key, m.position, asked.fingerprint, tip.position as last_position,
+    now() - d.last_message_at as idle
 from unnest(%(fingerprints)s::bytea []) as asked (fingerprint)
 cross join lateral (
     select dialogue_key, position

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from eunoe.v1 import admin_pb2, admin_pb2_grpc
@@ -37,7 +37,7 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
         meter: Meter,
         audit: AuditTrail,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self._keys = keys
         self._namespaces = namespaces

@@ -74,6 +74,16 @@ def server_with_door(
     return cast("grpc.aio.Server", _Server(doorman, interceptors, options))
 
 
+def turn_away(server: grpc.aio.Server) -> None:
+    """From here on only calls over unix sockets come in: those of our own shim.
+
+    What runs over HTTP may not have made its call yet; everybody else is told that the server
+    stops.
+    """
+    if isinstance(server, _Server):
+        server.turn_away()
+
+
 class _Server(_server.Server):
     def __init__(
         self,
@@ -85,11 +95,16 @@ class _Server(_server.Server):
         self._server = _Door(self._loop, None, (), tuple(interceptors), tuple(options), None)
         self._server.doorman = doorman
 
+    def turn_away(self) -> None:
+        self._server.is_closing = True
+
 
 class _Door(cygrpc.AioServer):  # type: ignore[misc]
     """Takes what the core has and begins it, in place of the library's main loop."""
 
     doorman: Doorman
+    #: Whether strangers are turned away.
+    is_closing = False
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -129,7 +144,7 @@ class _Door(cygrpc.AioServer):  # type: ignore[misc]
 
     def _take(self, name: str, call: Any) -> None:
         context = copy_context()
-        if not self.is_running():
+        if not self.is_running() or (self.is_closing and _is_strange(call, self._own_loop)):
             self._start(_refuse(call, _STOPPING, self._own_loop), context)
         elif not self._let_in(name, call, context):
             self._outside.append((name, call))
@@ -186,6 +201,11 @@ class _Handlers:
     def resolve_handler(self, details: grpc.HandlerCallDetails) -> Any:
         """None if there is none."""
         return self.by_method.get(details.method)
+
+
+def _is_strange(call: Any, loop: asyncio.AbstractEventLoop) -> bool:
+    context = cygrpc._ServicerContext(call, None, None, loop)  # noqa: SLF001
+    return not context.peer().startswith("unix:")
 
 
 async def _refuse(call: Any, status: NamedStatus, loop: asyncio.AbstractEventLoop) -> None:

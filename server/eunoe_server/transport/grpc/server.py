@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from eunoe_server.transport.grpc.door import Doorman, server_with_door
+from eunoe_server.transport.grpc.door import Doorman, server_with_door, turn_away
 from eunoe_server.transport.grpc.health import Health
 
 #: What a protobuf message may add to the bytes of the body inside it; more than HTTP's headers can
@@ -50,6 +51,17 @@ class GrpcOptions:
     is_shared: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A server that runs."""
+
+    #: The bound one.
+    port: int
+    #: Refuses new calls but those of the shim. For the beginning of an end: while requests over
+    #: HTTP run, they still make their calls.
+    turn_away: Callable[[], None]
+
+
 class BoundElsewhere(OSError):
     """The address is taken or not ours."""
 
@@ -61,8 +73,8 @@ async def serve_grpc(
     interceptors: Sequence[grpc.aio.ServerInterceptor],
     health: Health,
     options: GrpcOptions,
-) -> AsyncIterator[int]:
-    """Serves while the context lasts and yields the bound port.
+) -> AsyncIterator[Serving]:
+    """Serves while the context lasts.
 
     What the doorman does not let in is refused at the door (`door.py`).
     On leaving, health's streams end, new calls are refused and running ones get
@@ -104,7 +116,7 @@ async def serve_grpc(
     await server.start()
     options.socket.chmod(0o600)
     try:
-        yield port
+        yield Serving(port, partial(turn_away, server))
     finally:
         health.close()
         await server.stop(options.drain_seconds)
