@@ -57,7 +57,7 @@ def read_body(body: str) -> MessageFields:
     """The fields of a body, by whomever it was written."""
     found = members(body)
     calls = found.get("tool_calls", _NOTHING)
-    call_id = json.loads(found.get("tool_call_id", _NOTHING))
+    call_id = json.loads(found["tool_call_id"]) if "tool_call_id" in found else None
     extra = {key: value for key, value in found.items() if key not in OWN_MEMBERS}
     return MessageFields(
         content=found.get("content", _NOTHING),

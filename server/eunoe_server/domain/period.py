@@ -66,12 +66,14 @@ def find_periods(text: str, now: datetime) -> tuple[Period, ...]:
     """
     found: list[Period] = []
     for pattern in (*_NAMES, _YEAR_EXPECTED):
-        for match in pattern.finditer(text):
+        matches = list(pattern.finditer(text))
+        for match in matches:
             try:
                 found.append(_period(match, now))
             except (ValueError, OverflowError):
                 continue  # the 31st of June, 900 years ago
-        text = pattern.sub(" ", text)
+        if matches:
+            text = pattern.sub(" ", text)
     return tuple(found)
 
 

@@ -27,10 +27,10 @@ class DatabaseClock:
         """Sets itself: when a connection is made, and whenever the probe asks."""
         cursor = await connection.execute("select clock_timestamp()")
         ((moment,),) = await cursor.fetchall()
-        self._zero = moment - timedelta(seconds=self._monotonic_seconds())
+        self._zero = moment.astimezone(UTC) - timedelta(seconds=self._monotonic_seconds())
 
     def now(self) -> datetime:
         """Its time of day, in UTC; this machine's as long as it has never answered."""
         if self._zero is None:
             return datetime.now(UTC)
-        return (self._zero + timedelta(seconds=self._monotonic_seconds())).astimezone(UTC)
+        return self._zero + timedelta(seconds=self._monotonic_seconds())

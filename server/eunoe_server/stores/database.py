@@ -32,7 +32,6 @@ from pgvector.psycopg import register_vector_async
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
-from psycopg.rows import kwargs_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from eunoe_server.domain.api_key import ApiKey
@@ -58,6 +57,7 @@ from eunoe_server.stores.readiness import Probe, Readiness
 from eunoe_server.stores.recalls import Recalls
 from eunoe_server.stores.responses import Responses
 from eunoe_server.stores.retention import Retention
+from eunoe_server.stores.rows import made_by
 from eunoe_server.stores.search import Search
 from eunoe_server.stores.sessions import Sessions
 from eunoe_server.stores.shield import shielded
@@ -380,7 +380,7 @@ class Database:
                 await self._pool.putconn(connection)
                 raise
             try:
-                cursor = connection.cursor(row_factory=kwargs_row(make))
+                cursor = connection.cursor(row_factory=made_by(make))
                 await cursor.execute(beginning + more)
                 if tenant is not None and tenant.is_remembered:
                     await _make_sure(cursor, beginning)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, LiteralString, TypeVar
 
 from psycopg import AsyncConnection, AsyncCursor
-from psycopg.rows import kwargs_row
 from psycopg.sql import SQL, Composed, Literal
 
 from eunoe_server.domain.limit_table import MAX_PAGE_BYTES
 from eunoe_server.domain.page import Page, Place
 from eunoe_server.domain.tenant import Tenant
+from eunoe_server.stores.rows import made_by
 
 Row = TypeVar("Row")
 
@@ -72,7 +72,7 @@ class Store:
     async def _all(
         self, query: LiteralString, make: Callable[..., Row], **values: object
     ) -> Sequence[Row]:
-        async with self._connection.cursor(row_factory=kwargs_row(make)) as cursor:
+        async with self._connection.cursor(row_factory=made_by(make)) as cursor:
             await cursor.execute(query, _scoped(values, self._tenant))
             return await cursor.fetchall()
 
@@ -83,21 +83,17 @@ class Store:
 
         It says of each row how many there are, and what it has counted up to there.
         """
+        found = await self._all(query, dict[str, Any], max_bytes=MAX_PAGE_BYTES, **values)
         there = 0
-
-        def make_it(*, in_all: int, number: int, bytes_so_far: int, **columns: Any) -> Row:
-            del number, bytes_so_far
-            nonlocal there
-            there = in_all
-            return make(**columns)
-
-        rows = await self._all(query, make_it, max_bytes=MAX_PAGE_BYTES, **values)
-        return Fitting(rows, there - len(rows))
+        for row in found:
+            there = row.pop("in_all")
+            del row["number"], row["bytes_so_far"]
+        return Fitting([make(**row) for row in found], there - len(found))
 
     async def _one(
         self, query: LiteralString, make: Callable[..., Row], **values: object
     ) -> Row | None:
-        async with self._connection.cursor(row_factory=kwargs_row(make)) as cursor:
+        async with self._connection.cursor(row_factory=made_by(make)) as cursor:
             await cursor.execute(query, _scoped(values, self._tenant))
             return await cursor.fetchone()
 
@@ -178,7 +174,7 @@ class Store:
             "after_at": after.created_at if after else None,
             "after_key": after.key if after else None,
         }
-        async with self._connection.cursor(row_factory=kwargs_row(make)) as cursor:
+        async with self._connection.cursor(row_factory=made_by(make)) as cursor:
             await cursor.execute(block, _scoped(values, self._tenant), prepare=False)
             return await cursor.fetchall()
 
