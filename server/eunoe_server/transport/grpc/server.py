@@ -27,6 +27,8 @@ _ENVELOPE_BYTES = 256 * 1024
 #: and from twice as many on all, with CANCELLED and no reason. That costs no time of ours: it is
 #: for floods in which even refusing would leave no time for anything else.
 _MAX_PENDING_CALLS = 1_000
+#: Of a message that a client may send before it hears that we read.
+_LOOKAHEAD_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,10 @@ async def serve_grpc(
             # Clients behind balancers ping more often than every five minutes.
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
+            # No ping with every call to learn how fast the line is: it takes a twentieth of the
+            # server's time. Instead each stream may send this much ahead of us.
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.http2.lookahead_bytes", _LOOKAHEAD_BYTES),
             ("grpc.keepalive_time_ms", 60_000),
         ],
     )
