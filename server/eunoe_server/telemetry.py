@@ -6,6 +6,7 @@ names ids, counts, durations and reasons; a metric's labels are words of ours, n
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal
 
+import msgspec
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -27,6 +29,13 @@ def _add_request_id(_logger: Any, _method: str, event: structlog.typing.EventDic
     if current := request_id.get():
         event.setdefault("request_id", current)
     return event
+
+
+def _as_json(event: structlog.typing.EventDict, **options: Any) -> str:
+    try:  # takes an eighth of the time
+        return msgspec.json.encode(event, enc_hook=options["default"]).decode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return json.dumps(event, **options)
 
 
 def configure_logs(log_format: Literal["auto", "console", "json"], level: str) -> None:
@@ -52,7 +61,7 @@ def configure_logs(log_format: Literal["auto", "console", "json"], level: str) -
             ),
         )
         if as_console
-        else structlog.processors.JSONRenderer()
+        else structlog.processors.JSONRenderer(_as_json)
     )
     last: list[structlog.typing.Processor] = [
         *([] if as_console else [render_exception]),
