@@ -196,6 +196,12 @@ async def test_a_mistyped_key_of_ours_is_no_first_key(database: Database, tenant
         await Keys(database).bootstrap(mistyped)
 
 
+async def test_servers_that_begin_together_share_the_first_key(database: Database) -> None:
+    token = "a-first-key-of-several-servers"
+    await asyncio.gather(*(Keys(database).bootstrap(token) for _ in range(8)))
+    assert (await Authenticator(database).authenticate(token)).scopes == frozenset(Scope)
+
+
 async def test_no_table_holds_anything_that_opens(
     database: Database, tenant: Tenant, dsn: str
 ) -> None:

@@ -15,6 +15,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -35,6 +36,7 @@ from eunoe_server.domain.page import Page, Place
 from eunoe_server.domain.tenant import Tenant
 from eunoe_server.errors import (
     ApiKeyNotFound,
+    DuplicateId,
     InvalidInput,
     NotAuthenticated,
     NotPermitted,
@@ -198,16 +200,14 @@ class Keys:
                 "EUNOE_BOOTSTRAP_API_KEY looks like a key of ours with a typing error."
             )
         if await self._database.find_key(key_id_of(token)) is None:
-            await self._insert(
-                project_id,
-                NewApiKey(
-                    id=key_id_of(token),
-                    secret_sha256=hash_key(token),
-                    name="bootstrap",
-                    scopes=tuple(Scope),
-                ),
-                by=None,
+            new = NewApiKey(
+                id=key_id_of(token),
+                secret_sha256=hash_key(token),
+                name="bootstrap",
+                scopes=tuple(Scope),
             )
+            with suppress(DuplicateId):  # another server begins at the same moment
+                await self._insert(project_id, new, by=None)
         return None
 
     async def project(self, name: str) -> int:
