@@ -11,9 +11,9 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, Literal
+from typing import Any, Literal, TextIO, cast
 
 import msgspec
 import structlog
@@ -29,6 +29,21 @@ def _add_request_id(_logger: Any, _method: str, event: structlog.typing.EventDic
     if current := request_id.get():
         event.setdefault("request_id", current)
     return event
+
+
+class _Lines:
+    """Where log lines go. If there is no room for them, they are lost, and not the calls."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._file.flush()
 
 
 def _as_json(event: structlog.typing.EventDict, **options: Any) -> str:
@@ -84,7 +99,7 @@ def configure_logs(log_format: Literal["auto", "console", "json"], level: str) -
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         # Not through `logging`: it costs more than all else that a line takes.
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Lines(sys.stderr))),
         cache_logger_on_first_use=True,
     )
 

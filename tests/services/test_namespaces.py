@@ -10,7 +10,7 @@ import pytest
 from eunoe_server.domain.caller import Caller, Scope
 from eunoe_server.domain.memory import NewMemory
 from eunoe_server.domain.tenant import Tenant
-from eunoe_server.errors import NamespaceNotFound
+from eunoe_server.errors import InvalidInput, NamespaceNotFound
 from eunoe_server.services import namespaces as module
 from eunoe_server.services.audit import AuditTrail
 from eunoe_server.services.keys import Keys
@@ -185,3 +185,17 @@ async def test_a_bound_administrator_erases_no_other_namespace(
         with pytest.raises(NamespaceNotFound):
             await Namespaces(database).erase(bound, "alice", dry_run=False)
     assert await Namespaces(database).find(tenant.project_id, "alice") == tenant
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
+async def test_a_name_that_no_column_can_hold_is_refused(
+    database: Database, tenant: Tenant, name: str
+) -> None:
+    namespaces, caller = Namespaces(database), administrator(tenant)
+    for work in (
+        namespaces.retain(caller, name, 1),
+        namespaces.erase(caller, name, dry_run=False),
+        namespaces.find(tenant.project_id, name),
+    ):
+        with pytest.raises(InvalidInput):
+            await work

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -67,3 +68,24 @@ async def test_of_the_database_s_errors_the_state_is_shown(dsn: str) -> None:
             await connection.execute("select 'canary'::json")
     shown = without_messages((failed.type, failed.value, failed.tb)).splitlines()
     assert shown[-1] == "psycopg.errors.InvalidTextRepresentation (sqlstate 22P02)"
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_line_for_which_there_is_no_room_is_lost_and_nothing_else(log_format: str) -> None:
+    program = (
+        "import sys, structlog\n"
+        "from eunoe_server.telemetry import configure_logs\n"
+        "configure_logs(sys.argv[1], 'info')\n"
+        "for number in range(1_000):\n"
+        "    structlog.get_logger().info('rpc', number=number)\n"
+        "print('went on')\n"
+    )
+    with Path("/dev/full").open("w") as full:
+        went_on = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-c", program, log_format],
+            stderr=full,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert went_on.stdout == "went on\n"

@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Composed, Literal
 from eunoe_server.domain.limit_table import MAX_PAGE_BYTES
 from eunoe_server.domain.page import Page, Place
 from eunoe_server.domain.tenant import Tenant
+from eunoe_server.stores.driver_errors import translated_errors
 from eunoe_server.stores.rows import made_by
 
 Row = TypeVar("Row")
@@ -55,8 +56,12 @@ def read(
 
 
 def filled_in(block: LiteralString, tenant: Tenant | None, **values: object) -> bytes:
-    """A named block with its `%(value)s` in it, the tenant's two keys among them."""
-    bound = {name: _literal(value) for name, value in _scoped(values, tenant).items()}
+    """A named block with its `%(value)s` in it, the tenant's two keys among them.
+
+    Raises InvalidInput for a text that no column can hold, as the statement would.
+    """
+    with translated_errors():
+        bound = {name: _literal(value) for name, value in _scoped(values, tenant).items()}
     return (block % bound).rstrip(";").encode()
 
 
