@@ -161,7 +161,7 @@ def run(server: ServerProcess, calls: int, seed: int, *, progress: bool = True) 
     if health.status != health_pb2.HealthCheckResponse.SERVING:
         outcome.wrong.append("the server does not serve any more")
     outcome.log_lines = server.announced.count("\n")
-    if "Traceback" in server.announced or '"level": "error"' in server.announced:
+    if "Traceback" in server.announced or '"level":"error"' in server.announced:
         outcome.wrong.append("the log has errors")
     return outcome
 
