@@ -54,10 +54,13 @@ async def run(rounds: int, kills: int) -> Outcome:
             )
             for number in range(2)
         ]
-        # At once, on an empty database: both want to migrate it.
-        await asyncio.gather(*(asyncio.to_thread(server.start) for server in servers))
-        address = "ipv4:" + ",".join(server.grpc for server in servers)
         try:
+            # At once, on an empty database: both want to migrate it.
+            starts = (asyncio.to_thread(server.start) for server in servers)
+            for started in await asyncio.gather(*starts, return_exceptions=True):
+                if isinstance(started, BaseException):
+                    raise started
+            address = "ipv4:" + ",".join(server.grpc for server in servers)
             async with AsyncEunoe(address, api_key=KEY, timeout=30) as client:
                 stop = asyncio.Event()
                 async with asyncio.TaskGroup() as group:
