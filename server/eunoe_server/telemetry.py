@@ -47,7 +47,7 @@ class _Lines:
 
 
 def _as_json(event: structlog.typing.EventDict, **options: Any) -> str:
-    try:  # takes an eighth of the time
+    try:  # the quicker one
         return msgspec.json.encode(event, enc_hook=options["default"]).decode()
     except UnicodeEncodeError:  # a lone surrogate
         return json.dumps(event, **options)

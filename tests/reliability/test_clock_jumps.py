@@ -112,6 +112,11 @@ def dialogues(server: ServerProcess, namespace: str) -> dict[str, int]:
     return {each["id"]: each["totalMessages"] for each in listed["items"]}
 
 
+def make_older(pair: Pair, table: str, column: str, by: str) -> None:
+    """Moves all that the table holds into the past."""
+    pair.postgres.execute(f"update {table} set {column} = {column} - interval '{by}'")  # noqa: S608 - ours
+
+
 # Keys
 
 
@@ -151,7 +156,7 @@ def test_the_successor_of_a_key_of_ten_minutes_works_at_both(
 
 def test_a_key_that_has_ended_works_at_neither(pair: Pair, namespace: str) -> None:
     _, token = new_key(pair.right, namespace)
-    pair.postgres.execute("update api_keys set expires_at = expires_at - interval '20 minutes'")
+    make_older(pair, "api_keys", "expires_at", "20 minutes")
     assert statuses(pair, token) == [401, 401]
 
 
@@ -173,9 +178,7 @@ def test_what_was_asked_ten_minutes_ago_is_not_taken_for_the_first_try(
 ) -> None:
     first, second = in_turn
     one = chat(first, namespace, "Which peak is the hardest?")
-    pair.postgres.execute(
-        "update dialogues set last_message_at = last_message_at - interval '10 minutes'"
-    )
+    make_older(pair, "dialogues", "last_message_at", "10 minutes")
     other = chat(second, namespace, "Which peak is the hardest?", x_stainless_retry_count="1")
     assert chat_id(other) != chat_id(one)
     assert dialogues(second, namespace) == {chat_id(one): 2, chat_id(other): 2}
@@ -205,9 +208,7 @@ def test_a_plain_phrase_of_time_means_the_same_at_both(pair: Pair, namespace: st
     }
     for age, found in (("0 minutes", 1), ("40 minutes", 0)):
         for table in ("memories", "search_entries"):
-            pair.postgres.execute(
-                f"update {table} set created_at = created_at - interval '{age}'"  # noqa: S608 - ours
-            )
+            make_older(pair, table, "created_at", age)
         for server in pair.both:
             assert len(call(server, "POST", "/search", asked).done["results"]) == found
 
@@ -277,9 +278,7 @@ def test_an_idempotency_key_gives_the_same_memory_at_the_other_for_a_day(
 
     first, second = in_turn
     one = keep(first)
-    pair.postgres.execute(
-        f"update request_claims set claimed_at = claimed_at - interval '{age}'"  # noqa: S608 - ours
-    )
+    make_older(pair, "request_claims", "claimed_at", age)
     assert (keep(second) == one) is is_known
     listed = call(second, "GET", f"/memory?namespace={namespace}").done["items"]
     assert len(listed) == (1 if is_known else 2)
@@ -306,8 +305,6 @@ def test_a_session_goes_on_at_the_other_until_it_is_idle(
     first, second = in_turn
     session = uuid4().hex
     begun = chat(first, namespace, "My name is Alice", session_id=session)
-    pair.postgres.execute(
-        f"update dialogues set session_used_at = session_used_at - interval '{idle}'"  # noqa: S608 - ours
-    )
+    make_older(pair, "dialogues", "session_used_at", idle)
     answer = chat(second, namespace, "What's my name?", session_id=session)
     assert ("Alice" in said(answer), chat_id(answer) == chat_id(begun)) == (goes_on, goes_on)

@@ -241,8 +241,6 @@ class Ended:
     exit_status: int = -1
     #: From the second signal until the process and its clients' streams had ended.
     seconds: float = float("inf")
-    #: What the clients had heard before, by dialogue.
-    heard: dict[str, str] = field(default_factory=dict)
     #: After the next start, as above.
     held: dict[str, list[tuple[str, bool]]] = field(default_factory=dict)
 
@@ -341,8 +339,7 @@ def ended(drained: Drained, process: ServerProcess) -> Ended:
     seen = Ended()
     sse, stream = f"{ENDLESS}-sse", f"{ENDLESS}-grpc"
 
-    def hear(text: str) -> None:
-        seen.heard[stream] = text
+    heard: list[str] = []
 
     with (
         ThreadPoolExecutor(2) as threads,
@@ -355,12 +352,11 @@ def ended(drained: Drained, process: ServerProcess) -> Ended:
             headers={"Authorization": f"Bearer {KEY}"},
         ) as answer,
     ):
-        streaming = threads.submit(stream_over_grpc, channel, stream, hear)
+        streaming = threads.submit(stream_over_grpc, channel, stream, heard.append)
         pieces, came = answer.iter_raw(), b""
         while b"said: " not in came:
             came += next(pieces)
-        seen.heard[sse] = BEGUN
-        wait_until(lambda: seen.heard.get(stream) == BEGUN, "the stream over gRPC to begin")
+        wait_until(lambda: BEGUN in heard, "the stream over gRPC to begin")
         reading = threads.submit(lambda: b"".join(pieces))
 
         os.kill(process.pid, signal.SIGTERM)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import time_machine
 from psycopg import AsyncConnection
 
 from eunoe_server.stores.clock import DatabaseClock
@@ -28,15 +29,19 @@ async def test_without_any_answer_it_is_this_machines() -> None:
     assert before <= DatabaseClock().now() <= datetime.now(UTC)
 
 
-async def test_a_database_that_was_used_knows_its_time(database: Database, dsn: str) -> None:
+async def test_a_database_that_was_used_knows_its_time_whatever_the_machine_says(
+    database: Database, dsn: str
+) -> None:
     async with (
         await AsyncConnection.connect(dsn, autocommit=True) as connection,
         database.transaction(None),
     ):
-        before = await moment_of(connection)
-        now = database.now()
+        there = await moment_of(connection)
+        with time_machine.travel(timedelta(hours=1), tick=True):
+            assert datetime.now(UTC) - there > timedelta(minutes=50)
+            now = database.now()
         assert now.tzinfo is UTC
-        assert abs(now - before) < timedelta(seconds=5)
+        assert abs(now - there) < timedelta(seconds=5)
 
 
 async def moment_of(connection: AsyncConnection[tuple[datetime]]) -> datetime:

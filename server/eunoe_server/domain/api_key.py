@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,6 @@ class NewApiKey:
     #: Only namespaces that begin with this; None: any. Never together with `namespace`.
     namespace_prefix: str | None = None
     expires_at: datetime | None = None
-    #: In the place of a moment: how long it works from now on, by the database's clock.
-    lifetime: timedelta | None = None
     #: Calls in a calendar month (UTC) at most; 0: any number; None: the server's default.
     monthly_calls: int | None = None
 

@@ -250,6 +250,7 @@ class Keys:
                 raise ApiKeyNotFound
             if not most.issuperset(old.scopes):
                 raise NotPermitted("A key cannot give scopes that it does not have.")
+            lifetime = old.expires_at - old.created_at if old.expires_at else None
             new = NewApiKey(
                 id=new_id,
                 secret_sha256=hash_key(token),
@@ -257,7 +258,7 @@ class Keys:
                 scopes=old.scopes,
                 namespace=old.namespace,
                 namespace_prefix=old.namespace_prefix,
-                lifetime=old.expires_at - old.created_at if old.expires_at else None,
+                expires_at=self._database.now() + lifetime if lifetime else None,
                 monthly_calls=old.monthly_calls,
             )
             await tx.keys.retire(key_id, grace)

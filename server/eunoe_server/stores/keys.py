@@ -29,7 +29,6 @@ class Keys(Store):
             namespace=new.namespace,
             namespace_prefix=new.namespace_prefix,
             expires_at=new.expires_at,
-            lifetime=new.lifetime,
             monthly_calls=new.monthly_calls,
         )
         return key

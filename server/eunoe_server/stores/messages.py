@@ -224,11 +224,8 @@ def _stored(dialogue_key: int, new: NewMessage, added: _Added) -> Message:
     )
 
 
-def _found(
-    *, dialogue_id: str, tags: list[str], tool_call_ids: list[str], **columns: Any
-) -> FoundMessage:
-    message = Message(tags=tuple(tags), tool_call_ids=tuple(tool_call_ids), **columns)
-    return FoundMessage(message, dialogue_id)
+def _found(*, dialogue_id: str, **columns: Any) -> FoundMessage:
+    return FoundMessage(_message(**columns), dialogue_id)
 
 
 def _message(*, tags: list[str], tool_call_ids: list[str], **columns: Any) -> Message:

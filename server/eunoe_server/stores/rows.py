@@ -2,7 +2,7 @@
 
 psycopg's `kwargs_row` does the same with names that it decodes anew for each result. Python matches
 a keyword with a parameter at once if both are one and the same string, and else by comparing it
-with all of them: for a row of twenty columns that takes longer than everything else.
+with all of them, which adds up in a row of twenty columns.
 """
 
 from __future__ import annotations

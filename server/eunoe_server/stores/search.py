@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from pgvector import HalfVector
@@ -33,8 +32,6 @@ from eunoe_server.domain.tenant import Tenant
 from eunoe_server.stores.queries import load_queries
 from eunoe_server.stores.search_cells import SearchCells
 from eunoe_server.stores.store import Read, Store, read
-
-T = TypeVar("T")
 
 _SQL = load_queries("search")
 _NAME_PART = re.compile(r"\w+")
@@ -222,12 +219,12 @@ class Search(Store):
             "vector": _half(vector),
             "embedder": embedder,
             "sought_role": question.sought_role,
-            "sought_speakers": _array(question.sought_speakers),
+            "sought_speakers": list(question.sought_speakers),
             "objects": [kind.value for kind in scope.objects],
             "is_narrow": scope.is_narrow,
-            "tags_any": _array(scope.tags_any),
-            "tags_all": _array(scope.tags_all),
-            "tags_none": _array(scope.tags_none),
+            "tags_any": list(scope.tags_any),
+            "tags_all": list(scope.tags_all),
+            "tags_none": list(scope.tags_none),
             "created_from": scope.created_from,
             "created_before": scope.created_before,
             "metadata_condition": scope.metadata_condition,
@@ -235,7 +232,7 @@ class Search(Store):
             "dialogue_keys": _listed(scope.dialogue_keys),
             "object_keys": _listed(scope.object_keys),
             "own_dialogue_key": scope.other_than_dialogue,
-            "own_positions": _array(scope.own_positions),
+            "own_positions": list(scope.own_positions),
             "include_uncommitted": scope.include_uncommitted,
             "include_superseded": scope.include_superseded,
         }
@@ -318,11 +315,6 @@ def speakers_named(tenant: Tenant, words: Sequence[str]) -> Read[str]:
 
 def _speaker(speaker: str) -> str:
     return speaker
-
-
-def _array(values: Collection[T]) -> list[T] | str:
-    """An array; an empty one as Postgres writes it, as looking for the type of nothing is dear."""
-    return list(values) or "{}"
 
 
 def _listed(keys: Sequence[int] | None) -> list[int] | None:

@@ -13,8 +13,7 @@ insert into api_keys (
 )
 values (
     %(id)s, %(project_id)s, %(secret_sha256)s, %(name)s, %(scopes)s, %(namespace)s,
-    %(namespace_prefix)s,
-    coalesce(%(expires_at)s::timestamptz, now() + %(lifetime)s::interval), %(monthly_calls)s
+    %(namespace_prefix)s, %(expires_at)s, %(monthly_calls)s
 )
 returning {columns};
 

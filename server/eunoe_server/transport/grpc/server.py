@@ -98,11 +98,11 @@ async def serve_grpc(
             # Clients behind balancers ping more often than every five minutes.
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
-            # No ping with every call to learn how fast the line is: it takes a twentieth of the
-            # server's time. Instead each stream may send this much ahead of us.
+            ("grpc.keepalive_time_ms", 60_000),
+            # No ping with every call to learn how fast the line is. Instead each stream may send
+            # this much ahead of us.
             ("grpc.http2.bdp_probe", 0),
             ("grpc.http2.lookahead_bytes", _LOOKAHEAD_BYTES),
-            ("grpc.keepalive_time_ms", 60_000),
         ],
     )
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
