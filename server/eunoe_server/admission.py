@@ -72,10 +72,23 @@ class Gate:
         return len(self._line) + len(self._owed)
 
     @property
+    def expected(self) -> int:
+        """How many are in, in line or coming."""
+        return self._inside + self._coming + len(self._line)
+
+    @property
     def is_refusing(self) -> bool:
         """Whether somebody who came now would be refused, behind all that are coming."""
-        places = self._limit - self._inside - self._coming
-        return places <= 0 and self._is_too_long(len(self._line) - places)
+        return self.is_refusing_behind(self.expected)
+
+    def is_refusing_behind(self, others: int) -> bool:
+        """The same if there were so many `others`, inside, in line and coming."""
+        waiting = others - self._limit
+        return waiting >= 0 and self._is_too_long(waiting)
+
+    def is_full_with(self, others: int) -> bool:
+        """Whether who comes behind so many would have to wait at least."""
+        return others >= self._limit
 
     def expect(self) -> Callable[[], None]:
         """Somebody is coming. To be called when he is here or has gone; twice does no harm."""
@@ -105,14 +118,17 @@ class Gate:
         return (waiting + 1) * self._pace_seconds + standstill > allowed
 
     @asynccontextmanager
-    async def entered(self, *, is_owed: bool = False) -> AsyncIterator[None]:
+    async def entered(
+        self, *, is_owed: bool = False, is_let_in: bool = False
+    ) -> AsyncIterator[None]:
         """Inside while the context lasts. Raises Overloaded instead of a long wait.
 
         `is_owed`: for what must be finished because something before it was let in.
+        `is_let_in`: for who was told at the door that the line is short enough.
         """
         if self._inside < self._limit:
             self._inside += 1
-        elif is_owed or not self._is_too_long(len(self._line)):
+        elif is_owed or is_let_in or not self._is_too_long(len(self._line)):
             await self._wait(self._owed if is_owed else self._line)
         else:
             raise Overloaded(retry_after_seconds=RETRY_SECONDS)

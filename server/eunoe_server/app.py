@@ -83,13 +83,15 @@ from eunoe_server.transport.grpc.interceptors import (
     RequestId,
     RequiredFields,
     Shedding,
+    SheddingOverHttp,
     Spans,
 )
 from eunoe_server.transport.grpc.memories import MemoryServicer
 from eunoe_server.transport.grpc.search import SearchServicer
 from eunoe_server.transport.grpc.server import GrpcOptions, Servicer, serve_grpc
-from eunoe_server.transport.http.app import build_app, refuses_nothing
+from eunoe_server.transport.http.app import build_app, build_door
 from eunoe_server.transport.http.channel import open_channel
+from eunoe_server.transport.http.door import OPEN_DOOR, Doorman
 from eunoe_server.transport.http.keep_alive import KeepAlive, KeepAliveMode
 from eunoe_server.transport.http.server import serve_http
 from eunoe_server.transport.ops import build_ops_app
@@ -245,7 +247,7 @@ async def running(settings: Settings, http: socket.socket | None = None) -> Asyn
         health = Health(frozenset(servicer.name for servicer in servicers))
         readiness.subscribe(health.set_serving)
         # A folder of its own: replicas may share a data folder, and a socket's path must be short.
-        in_flight = InFlight()
+        in_flight, shedding = InFlight(), Shedding(gates, metrics)
         # Left after the gRPC server: what cut calls still store needs the pool.
         stack.push_async_callback(in_flight.wait_until_idle, CUT_CALLS_SECONDS)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="eunoe-"))
@@ -253,7 +255,7 @@ async def running(settings: Settings, http: socket.socket | None = None) -> Asyn
         over_grpc = await stack.enter_async_context(
             serve_grpc(
                 servicers,
-                Shedding(gates, metrics),
+                shedding,
                 [
                     in_flight,
                     RequestId(),
@@ -282,7 +284,7 @@ async def running(settings: Settings, http: socket.socket | None = None) -> Asyn
         )
         channel = await stack.enter_async_context(open_channel(f"unix:{socket}"))
         http_port = await stack.enter_async_context(
-            serve_front(settings, channel, http=http, are_refusing=gates.are_refusing)
+            serve_front(settings, channel, http=http, doorman=SheddingOverHttp(gates, shedding))
         )
         ops_port = 0
         if http is None:
@@ -341,9 +343,10 @@ def serve_front(
     channel: grpc.aio.Channel,
     *,
     http: socket.socket | None = None,
-    are_refusing: Callable[[str], bool] = refuses_nothing,
+    doorman: Doorman = OPEN_DOOR,
 ) -> AbstractAsyncContextManager[int]:
     """HTTP before the gRPC server behind the channel, as a context manager of the port."""
+    describes_itself = settings.server.reflection
     return serve_http(
         build_app(
             channel,
@@ -351,10 +354,11 @@ def serve_front(
             keep_alive=KeepAlive(
                 KeepAliveMode(settings.http.keep_alive), settings.http.keep_alive_seconds
             ),
-            describes_itself=settings.server.reflection,
-            are_refusing=are_refusing,
+            describes_itself=describes_itself,
+            doorman=doorman,
         ),
         http or settings.http_address,
+        door=build_door(doorman, describes_itself=describes_itself),
         drain_seconds=settings.server.drain_seconds,
         write_idle_seconds=settings.http.write_idle_seconds,
     )

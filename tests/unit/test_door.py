@@ -33,9 +33,11 @@ class Behind(
 
     def let_in(self, method: str) -> Callable[[], None] | None:
         """Refuses who has no place."""
+        return None if self.inside == self.places else self.expect(method)
+
+    def expect(self, method: str) -> Callable[[], None]:
+        """Whoever comes."""
         del method
-        if self.inside == self.places:
-            return None
         self.inside += 1
         return self._leave
 

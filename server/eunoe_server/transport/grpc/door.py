@@ -57,6 +57,10 @@ class Doorman(Protocol):
         """
         ...
 
+    def expect(self, method: str) -> Callable[[], None]:
+        """The same of a call that was let in elsewhere: it comes in."""
+        ...
+
     def has_refused(self) -> None:
         """One call was answered OVERLOADED."""
         ...
@@ -153,6 +157,9 @@ class _Door(cygrpc.AioServer):  # type: ignore[misc]
 
     def _let_in(self, name: str, call: Any, context: Context) -> bool:
         end = context.run(self.doorman.let_in, name)
+        if end is None and not _is_strange(call, self._own_loop):
+            # Our own shim has a door itself, and has asked there.
+            end = context.run(self.doorman.expect, name)
         if end is not None:
             self._start(self._serve(name, call), context, end)
         return end is not None

@@ -24,6 +24,7 @@ from eunoe_server.errors import EunoeError, Overloaded
 from eunoe_server.transport.http import health, memories_v1, openai, reference, transcode
 from eunoe_server.transport.http.calls import ClientLeft
 from eunoe_server.transport.http.dialects import dialect_of, is_openai_endpoint
+from eunoe_server.transport.http.door import LET_IN, OPEN_DOOR, Door, Doorman
 from eunoe_server.transport.http.errors import Failure, Refused, failure_of, respond
 from eunoe_server.transport.http.keep_alive import KeepAlive
 from eunoe_server.transport.http.middleware import (
@@ -40,10 +41,14 @@ _KEEP_ALIVE = KeepAlive()
 _NEVER_REFUSED = ("", "Health.Check")
 
 
-def refuses_nothing(method: str) -> bool:
-    """What a shim knows of a server elsewhere."""
-    del method
-    return False
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+def request_id() -> str:
+    """The name of a request whose client gives it none."""
+    return f"req_{uuid_utils.uuid7().hex}"
 
 
 def build_app(
@@ -52,19 +57,19 @@ def build_app(
     max_body_bytes: int = 16 * 1024 * 1024,
     keep_alive: KeepAlive = _KEEP_ALIVE,
     describes_itself: bool = True,
-    are_refusing: Callable[[str], bool] = refuses_nothing,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    new_request_id: Callable[[], str] = lambda: f"req_{uuid_utils.uuid7().hex}",
+    doorman: Doorman = OPEN_DOOR,
+    clock: Callable[[], datetime] = utc_now,
+    new_request_id: Callable[[], str] = request_id,
 ) -> Starlette:
     """The application. Raises Unsupported when the contract holds what it cannot serve.
 
-    `are_refusing` is asked by a shim in the server's own process whether a call would be refused;
-    one that runs apart is told so with each call, and its refusals cost the server little.
+    The `doorman` is asked about each request by a shim in the server's own process; one that runs
+    apart is told with each call whether there was room, and its refusals cost the server little.
     """
     wiring = Wiring(channel, max_body_bytes, keep_alive)
     by_path: dict[str, dict[str, Endpoint]] = {}
-    for route in [*_all_routes(), *(reference.routes() if describes_itself else ())]:
-        by_path.setdefault(route.path, {})[route.method] = _guarded(route, wiring, are_refusing)
+    for route in _all_routes(describes_itself=describes_itself):
+        by_path.setdefault(route.path, {})[route.method] = _guarded(route, wiring, doorman)
     answers = _Answers(clock)
     app = Starlette(
         routes=[
@@ -90,13 +95,31 @@ def build_app(
     return app
 
 
+def build_door(
+    doorman: Doorman,
+    *,
+    describes_itself: bool = True,
+    clock: Callable[[], datetime] = utc_now,
+    new_request_id: Callable[[], str] = request_id,
+) -> Door:
+    """The door before the application that is built with the same."""
+    routes = _all_routes(describes_itself=describes_itself)
+    return Door(
+        doorman,
+        [(route.method, route.path, _refusable(route)) for route in routes],
+        clock,
+        new_request_id,
+    )
+
+
 def route_table() -> list[tuple[str, str, str]]:
     """(method, path, RPC) of every route that calls one, in the order of the contract."""
     return [(route.method, route.path, route.rpc) for route in _all_routes() if route.rpc]
 
 
-def _all_routes() -> list[Route]:
-    return [*openai.routes(), *transcode.routes(), *memories_v1.routes(), *health.routes()]
+def _all_routes(*, describes_itself: bool = True) -> list[Route]:
+    calling = [*openai.routes(), *transcode.routes(), *memories_v1.routes(), *health.routes()]
+    return [*calling, *reference.routes()] if describes_itself else calling
 
 
 def _by_method(
@@ -110,19 +133,30 @@ def _by_method(
     return endpoint
 
 
-def _guarded(route: Route, wiring: Wiring, are_refusing: Callable[[str], bool]) -> Endpoint:
-    """Refuses what the server would refuse now, before the body is read: so it costs little."""
-    endpoint = route.endpoint(wiring)
-    if route.rpc in _NEVER_REFUSED:
+def _guarded(route: Route, wiring: Wiring, doorman: Doorman) -> Endpoint:
+    """Refuses, before the body is read, what there is no room for and the door let pass."""
+    endpoint, method = route.endpoint(wiring), _refusable(route)
+    if not method:
         return endpoint
-    method = f"/eunoe.v1.{route.rpc.replace('.', '/')}"
 
     async def guarded(request: Request) -> ASGIApp:
-        if are_refusing(method):
+        if request.scope["state"].get(LET_IN):
+            return await endpoint(request)
+        leave = doorman.let_in(method)
+        if leave is None:
+            doorman.has_refused()
             raise Overloaded
-        return await endpoint(request)
+        try:
+            return await endpoint(request)
+        finally:
+            leave()
 
     return guarded
+
+
+def _refusable(route: Route) -> str:
+    """The gRPC method that a route calls; empty if it is answered however busy the server is."""
+    return "" if route.rpc in _NEVER_REFUSED else f"/eunoe.v1.{route.rpc.replace('.', '/')}"
 
 
 class _Answers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import grpc.aio
@@ -48,7 +48,7 @@ class ClientLeft(Exception):
     """The client closed the connection before its answer was ready; nobody is there to answer."""
 
 
-def offered_request_id(headers: Headers) -> str | None:
+def offered_request_id(headers: Mapping[str, str]) -> str | None:
     """The name that a client gives its request, if it is a plain short word."""
     for name in ("x-request-id", "x-client-request-id"):
         offered = headers.get(name, "")

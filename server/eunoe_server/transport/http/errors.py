@@ -380,6 +380,11 @@ def _openai(failure: Failure, request_id: str, now: datetime) -> dict[str, Any]:
     return openai_body(failure)
 
 
+def timestamp(now: datetime) -> str:
+    """As the native dialect's errors show it: `2026-01-02T03:04:05.678Z`."""
+    return now.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
 def _native(failure: Failure, request_id: str, now: datetime) -> dict[str, Any]:
     fallback = "validation_error" if failure.status < 500 else "service_unavailable"
     return {
@@ -391,7 +396,7 @@ def _native(failure: Failure, request_id: str, now: datetime) -> dict[str, Any]:
                 {"field": each.field, "message": each.description} for each in failure.fields
             ],
             "requestId": request_id,
-            "timestamp": now.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+            "timestamp": timestamp(now),
         }
     }
 

@@ -2,8 +2,9 @@
 
 What uvicorn lacks is in `Connection`: a deadline for the head of a request (without one a client
 that drips a byte a second holds a socket for ever), one for a client that does not read what it
-asked for, and JSON for what cannot even be parsed as HTTP. Access lines are the gRPC server's: a
-query string may name a user and is logged nowhere.
+asked for, a door that refuses before anything is done (`door.py`), and JSON for what cannot even be
+parsed as HTTP. Access lines are the gRPC server's: a query string may name a user and is logged
+nowhere.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
@@ -23,6 +24,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from eunoe_server.transport.http.door import LET_IN, Door, Refusal
 from eunoe_server.transport.http.errors import Failure, openai_body
 from eunoe_server.transport.listening import listen
 
@@ -40,10 +42,15 @@ class Connection(H11Protocol):
     _head_deadline: asyncio.TimerHandle | None = None
     _reader_deadline: asyncio.TimerHandle | None = None
     _unread_bytes = 0
+    #: To be called when the request is answered that was let in at the door.
+    _is_let_in: Callable[[], None] | None = None
 
-    def __init__(self, *args: Any, write_idle_seconds: float, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, write_idle_seconds: float, door: Door | None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._write_idle_seconds = write_idle_seconds
+        self._door = door
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The head of the first request must come soon, and the kernel takes little for a reader.
@@ -60,9 +67,13 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """The head of a later request must be whole soon after its first byte."""
         if self._awaits_head():
+            if self._is_refused(data):
+                return
             self._expect_head()
         super().data_received(data)
-        if not self._awaits_head():
+        if self._awaits_head():
+            self._leave()
+        else:
             self._cancel_deadline()
 
     def pause_writing(self) -> None:
@@ -77,6 +88,7 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is expected any more."""
+        self._leave()
         self._cancel_deadline()
         self._cancel_reader_deadline()
         super().connection_lost(exc)
@@ -112,6 +124,42 @@ class Connection(H11Protocol):
         for event in (head, h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+    def on_response_complete(self) -> None:
+        """There is room for the next one."""
+        self._leave()
+        super().on_response_complete()
+
+    def _is_refused(self, data: bytes) -> bool:
+        """Whether `data` was a request that the door has answered."""
+        met = self._meet(data)
+        if isinstance(met, Refusal):
+            self._cancel_deadline()
+            self.transport.write(met.data)
+            if met.is_last:
+                self.transport.close()
+            else:
+                self.on_response_complete()
+            return True
+        self._is_let_in = met
+        self.app_state = {} if met is None else {LET_IN: True}
+        return False
+
+    def _meet(self, data: bytes) -> Refusal | Callable[[], None] | None:
+        is_between_requests = (
+            self.conn.our_state is h11.IDLE
+            and self.conn.their_state is h11.IDLE
+            and not any(self.conn.trailing_data)
+            and not self.flow.write_paused
+        )
+        if self._door is None or not is_between_requests:
+            return None
+        return self._door.meet(data, self.server_state.default_headers)
+
+    def _leave(self) -> None:
+        leave, self._is_let_in = self._is_let_in, None
+        if leave is not None:
+            leave()
 
     def _expect_reader(self) -> None:
         self._unread_bytes = self.transport.get_write_buffer_size()
@@ -153,6 +201,7 @@ async def serve_http(
     app: ASGIApp,
     address: str | socket.socket,
     *,
+    door: Door | None = None,
     drain_seconds: float = 30.0,
     write_idle_seconds: float = 60.0,
 ) -> AsyncIterator[int]:
@@ -168,7 +217,9 @@ async def serve_http(
     server = _Server(
         uvicorn.Config(
             app,
-            http=partial(Connection, write_idle_seconds=write_idle_seconds),  # type: ignore[arg-type]
+            http=partial(  # type: ignore[arg-type]
+                Connection, write_idle_seconds=write_idle_seconds, door=door
+            ),
             ws="none",
             lifespan="off",
             log_config=None,

@@ -17,7 +17,12 @@
 """
 
 from eunoe_server.transport.grpc.interceptors.access_log import AccessLog
-from eunoe_server.transport.grpc.interceptors.admission import Admission, Gates, Shedding
+from eunoe_server.transport.grpc.interceptors.admission import (
+    Admission,
+    Gates,
+    Shedding,
+    SheddingOverHttp,
+)
 from eunoe_server.transport.grpc.interceptors.authentication import Authentication, caller
 from eunoe_server.transport.grpc.interceptors.deadline import Deadline
 from eunoe_server.transport.grpc.interceptors.decoding import Decoding
@@ -45,6 +50,7 @@ __all__ = [
     "RequestId",
     "RequiredFields",
     "Shedding",
+    "SheddingOverHttp",
     "Spans",
     "caller",
 ]

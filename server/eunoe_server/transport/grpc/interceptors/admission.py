@@ -11,7 +11,8 @@ Two kinds of calls, each with a gate, because they use up different things:
 
 Health and reflection pass by all of them. `Shedding` is asked at the door, before everything: while
 a gate refuses, a call is answered before it is read, checked for a key or logged (`grpc/door.py`).
-It tells a stranger nothing but that the server is busy.
+It tells a stranger nothing but that the server is busy. `SheddingOverHttp` is asked the same at the
+door of the shim (`http/door.py`).
 `Admission` stands behind the limits of the key, and lets in or has wait.
 """
 
@@ -83,10 +84,14 @@ class Shedding:
         Many may pass the door before the first of them is inside, so the gate expects each. Is
         called in the context in which the call will be served.
         """
+        if not method.startswith(OPEN_SERVICES) and self._gates.are_refusing(method):
+            return None
+        return self.expect(method)
+
+    def expect(self, method: str) -> Callable[[], None]:
+        """The same for a call that was let in elsewhere."""
         if method.startswith(OPEN_SERVICES):
             return _no_one_waits
-        if self._gates.are_refusing(method):
-            return None
         has_come = self._gates.of(method).expect()
         _has_come.set(has_come)
         return has_come
@@ -101,6 +106,56 @@ class Shedding:
             self._count, self._reported_at = 0, now
 
 
+class SheddingOverHttp:
+    """The same for requests that come through the shim of this process.
+
+    Each becomes a call that the gates see only when it has been parsed, written, sent and received.
+    So those on their way, inside and in line are counted here as well, each until it is answered:
+    otherwise all that come in the meantime would be let in, and refused once most is done.
+    """
+
+    def __init__(self, gates: Gates, shedding: Shedding) -> None:
+        self._gates = gates
+        self._shedding = shedding
+        self._calls = 0
+        self._chats = 0
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether somebody who came now might have to wait."""
+        gates = self._gates
+        return (
+            gates.calls.is_full_with(max(self._calls, gates.calls.expected))
+            or gates.chats.is_full_with(max(self._chats, gates.chats.expected))
+            or gates.steps.is_refusing
+        )
+
+    def let_in(self, method: str) -> Callable[[], None] | None:
+        """What is to be called once the request is answered; None: the gate would refuse it."""
+        gates = self._gates
+        if method in WAITS_FOR_MODEL:
+            others = max(self._chats, gates.chats.expected)
+            is_stuck = method in CHATS and gates.steps.is_refusing
+            if is_stuck or gates.chats.is_refusing_behind(others):
+                return None
+            self._chats += 1
+            return self._leave_chats
+        if gates.calls.is_refusing_behind(max(self._calls, gates.calls.expected)):
+            return None
+        self._calls += 1
+        return self._leave_calls
+
+    def has_refused(self) -> None:
+        """Counts a refusal with the others."""
+        self._shedding.has_refused()
+
+    def _leave_calls(self) -> None:
+        self._calls -= 1
+
+    def _leave_chats(self) -> None:
+        self._chats -= 1
+
+
 class Admission(Interceptor):
     """Lets a call in, has it wait a moment, or refuses it."""
 
@@ -110,6 +165,8 @@ class Admission(Interceptor):
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
         """Raises Overloaded."""
-        _has_come.get()()
-        async with self._gates.of(call.method).entered():
+        has_come = _has_come.get()
+        has_come()
+        is_let_in = has_come is not _no_one_waits
+        async with self._gates.of(call.method).entered(is_let_in=is_let_in):
             yield
