@@ -31,9 +31,10 @@ class Behind(
         self.begun = 0
         self.refused = 0
 
-    def let_in(self, method: str) -> Callable[[], None] | None:
+    def is_refusing(self, method: str) -> bool:
         """Refuses who has no place."""
-        return None if self.inside == self.places else self.expect(method)
+        del method
+        return self.inside == self.places
 
     def expect(self, method: str) -> Callable[[], None]:
         """Whoever comes."""

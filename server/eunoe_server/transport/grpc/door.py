@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import Any, Protocol, cast
 
@@ -50,15 +49,15 @@ _STOPPING = NamedStatus(Unavailable("The server is stopping. Try again."))
 class Doorman(Protocol):
     """Says who comes in."""
 
-    def let_in(self, method: str) -> Callable[[], None] | None:
-        """Of a call, what is to be called when it has ended; None: there is no room for it.
-
-        Called in the context in which the call will be served.
-        """
+    def is_refusing(self, method: str) -> bool:
+        """Whether there is no room for a call that came now."""
         ...
 
     def expect(self, method: str) -> Callable[[], None]:
-        """The same of a call that was let in elsewhere: it comes in."""
+        """A call is let in. What is given is to be called when it has ended.
+
+        Called in the context in which the call will be served.
+        """
         ...
 
     def has_refused(self) -> None:
@@ -115,8 +114,8 @@ class _Door(cygrpc.AioServer):  # type: ignore[misc]
         self._own_loop, _, _, self._own_interceptors, *_ = arguments
         self._handlers = _Handlers()
         self._tasks: set[asyncio.Task[None]] = set()
-        #: For whom there was no room when they came.
-        self._outside: list[tuple[str, Any]] = []
+        #: For whom there was no room when they came: the method, the call, and its context.
+        self._outside: list[tuple[str, Any, Any]] = []
 
     def add_registered_method_handlers(self, handlers: dict[str, Any]) -> None:
         """The methods that are served."""
@@ -147,22 +146,20 @@ class _Door(cygrpc.AioServer):  # type: ignore[misc]
                 ended.set_exception(error)
 
     def _take(self, name: str, call: Any) -> None:
-        context = copy_context()
-        if not self.is_running() or (self.is_closing and _is_strange(call, self._own_loop)):
-            self._start(_refuse(call, _STOPPING, self._own_loop), context)
-        elif not self._let_in(name, call, context):
-            self._outside.append((name, call))
+        if self.is_running() and not self.is_closing and not self.doorman.is_refusing(name):
+            self._begin(name, call)
+            return
+        context = cygrpc._ServicerContext(call, None, None, self._own_loop)  # noqa: SLF001
+        # Our own shim has a door itself, and has asked there.
+        is_own = context.peer().startswith("unix:")
+        if not self.is_running() or (self.is_closing and not is_own):
+            self._refuse(call, context, _STOPPING)
+        elif is_own:
+            self._begin(name, call)
+        else:
+            self._outside.append((name, call, context))
             if len(self._outside) == 1:
                 self._start(self._ask_again(), copy_context())
-
-    def _let_in(self, name: str, call: Any, context: Context) -> bool:
-        end = context.run(self.doorman.let_in, name)
-        if end is None and not _is_strange(call, self._own_loop):
-            # Our own shim has a door itself, and has asked there.
-            end = context.run(self.doorman.expect, name)
-        if end is not None:
-            self._start(self._serve(name, call), context, end)
-        return end is not None
 
     async def _ask_again(self) -> None:
         """Refuses, unless there is room once those have gone who hung up before these came."""
@@ -170,11 +167,29 @@ class _Door(cygrpc.AioServer):  # type: ignore[misc]
         came_together, self._outside = self._outside, []
         for _ in range(_ROUNDS_OF_A_FAREWELL):
             await asyncio.sleep(0)
-        for name, call in came_together:
-            context = copy_context()
-            if not self._let_in(name, call, context):
+        for name, call, context in came_together:
+            if self.doorman.is_refusing(name):
                 self.doorman.has_refused()
-                self._start(_refuse(call, _OVERLOADED, self._own_loop), context)
+                self._refuse(call, context, _OVERLOADED)
+            else:
+                self._begin(name, call)
+
+    def _refuse(self, call: Any, context: Any, status: NamedStatus) -> None:
+        """Answers a call with a status alone; the request is not waited for."""
+        request_id = name_of(context.invocation_metadata())
+        operations = (
+            cygrpc.SendInitialMetadataOperation(None, 0),
+            cygrpc.SendStatusFromServerOperation(
+                status.trailing_metadata(request_id), status.code, status.message, 0
+            ),
+            cygrpc.ReceiveCloseOnServerOperation(0),
+        )
+        _see_through(cygrpc.execute_batch(call, operations, self._own_loop))
+
+    def _begin(self, name: str, call: Any) -> None:
+        context = copy_context()
+        end = context.run(self.doorman.expect, name)
+        self._start(self._serve(name, call), context, end)
 
     async def _serve(self, name: str, call: Any) -> None:
         """As the main loop does it."""
@@ -210,22 +225,10 @@ class _Handlers:
         return self.by_method.get(details.method)
 
 
-def _is_strange(call: Any, loop: asyncio.AbstractEventLoop) -> bool:
-    context = cygrpc._ServicerContext(call, None, None, loop)  # noqa: SLF001
-    return not context.peer().startswith("unix:")
-
-
-async def _refuse(call: Any, status: NamedStatus, loop: asyncio.AbstractEventLoop) -> None:
-    """Answers a call with a status alone; the request is not waited for."""
-    context = cygrpc._ServicerContext(call, None, None, loop)  # noqa: SLF001
-    request_id = name_of(context.invocation_metadata())
-    operations = (
-        cygrpc.SendInitialMetadataOperation(None, 0),
-        cygrpc.SendStatusFromServerOperation(
-            status.trailing_metadata(request_id), status.code, status.message, 0
-        ),
-        cygrpc.ReceiveCloseOnServerOperation(0),
-    )
-    # Otherwise the caller has left.
-    with suppress(cygrpc.ExecuteBatchError):
-        await cygrpc.execute_batch(call, operations, loop)
+def _see_through(answering: Coroutine[asyncio.Future[Any], None, Any]) -> None:
+    """Runs what waits for nothing but the core. A task for each would cost as much as the rest."""
+    try:
+        waits_for = answering.send(None)
+    except (StopIteration, cygrpc.ExecuteBatchError):  # it is answered, or the caller has left
+        return
+    waits_for.add_done_callback(lambda _: _see_through(answering))

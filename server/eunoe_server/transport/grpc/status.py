@@ -7,6 +7,7 @@ an upstream's own answer into `eunoe.v1.UpstreamError`.
 
 from __future__ import annotations
 
+import string
 from typing import cast
 
 from google.protobuf import any_pb2, duration_pb2, message
@@ -133,9 +134,22 @@ class NamedStatus:
         self._status = status_pb2.Status.FromString(cast("bytes", encoded))
         self._reason = error_details_pb2.ErrorInfo()
         self._status.details[0].Unpack(self._reason)
+        #: Written with something in the place of a name, by the length of that.
+        self._written: dict[int, tuple[bytes, bytes]] = {}
 
     def trailing_metadata(self, request_id: str) -> tuple[tuple[str, str | bytes], ...]:
-        """The rich status, and the name of the request beside it."""
-        self._reason.metadata["request_id"] = request_id
-        self._status.details[0].value = self._reason.SerializeToString()
-        return (self._key, self._status.SerializeToString()), ("x-request-id", request_id)
+        """The rich status, and the name of the request, in ASCII, beside it."""
+        name = request_id.encode("ascii")
+        blank, status = self._written.get(len(name)) or self._write(len(name))
+        return (self._key, status.replace(blank, name)), ("x-request-id", request_id)
+
+    def _write(self, length: int) -> tuple[bytes, bytes]:
+        for character in string.ascii_letters:
+            blank = character * length
+            self._reason.metadata["request_id"] = blank
+            self._status.details[0].value = self._reason.SerializeToString()
+            status = self._status.SerializeToString()
+            if status.count(blank.encode()) == 1:
+                break
+        self._written[length] = blank.encode(), status
+        return self._written[length]

@@ -78,18 +78,16 @@ class Shedding:
         self._count = 0
         self._reported_at = 0.0
 
-    def let_in(self, method: str) -> Callable[[], None] | None:
-        """What is to be called when the call has ended; None: the gate would refuse it.
+    def is_refusing(self, method: str) -> bool:
+        """Whether the gate would refuse the call."""
+        return not method.startswith(OPEN_SERVICES) and self._gates.are_refusing(method)
+
+    def expect(self, method: str) -> Callable[[], None]:
+        """What is to be called when the call has ended.
 
         Many may pass the door before the first of them is inside, so the gate expects each. Is
         called in the context in which the call will be served.
         """
-        if not method.startswith(OPEN_SERVICES) and self._gates.are_refusing(method):
-            return None
-        return self.expect(method)
-
-    def expect(self, method: str) -> Callable[[], None]:
-        """The same for a call that was let in elsewhere."""
         if method.startswith(OPEN_SERVICES):
             return _no_one_waits
         has_come = self._gates.of(method).expect()
