@@ -9,19 +9,21 @@ import pytest
 
 from eunoe_server.admission import MAX_WAITING, Gate
 from eunoe_server.errors import Overloaded
+from eunoe_server.telemetry import Metrics
+from eunoe_server.transport.grpc.interceptors import Gates, Shedding, SheddingOverHttp
 from tests.fixtures.clock import Clock
 
 
 class Visitor:
     """Enters a gate in a task of its own, and stays until it is told to leave."""
 
-    def __init__(self, gate: Gate, *, is_owed: bool = False) -> None:
+    def __init__(self, gate: Gate, *, is_owed: bool = False, is_let_in: bool = False) -> None:
         self._may_leave = asyncio.Event()
         self.is_inside = False
-        self.task = asyncio.create_task(self._visit(gate, is_owed))
+        self.task = asyncio.create_task(self._visit(gate, is_owed, is_let_in))
 
-    async def _visit(self, gate: Gate, is_owed: bool) -> None:
-        async with gate.entered(is_owed=is_owed):
+    async def _visit(self, gate: Gate, is_owed: bool, is_let_in: bool) -> None:
+        async with gate.entered(is_owed=is_owed, is_let_in=is_let_in):
             self.is_inside = True
             await self._may_leave.wait()
         self.is_inside = False
@@ -176,6 +178,21 @@ async def test_what_is_owed_is_never_refused_and_goes_before_the_line() -> None:
     await leave_all(found)
 
 
+async def test_who_was_let_in_at_the_door_waits_in_line_whatever_it_is_like_by_then() -> None:
+    clock = Clock()
+    gate = gate_of(1, clock)
+    found = await visitors(gate, 3)
+    clock.seconds += 10
+    assert gate.is_refusing
+    late = Visitor(gate, is_let_in=True)
+    await settled()
+    assert not late.task.done()
+    await leave_all(found)
+    await settled()
+    assert late.is_inside
+    await late.leave()
+
+
 async def test_who_gives_up_in_the_line_is_passed_over() -> None:
     gate = gate_of(1, Clock())
     found = await visitors(gate, 3)
@@ -249,3 +266,62 @@ async def test_many_who_come_at_once_after_a_quiet_time_are_a_burst() -> None:
     for _ in range(100):
         assert not gate.is_refusing
         gate.expect()
+
+
+GET = "/eunoe.v1.MemoryService/GetMemory"
+CHAT = "/eunoe.v1.ChatService/StreamChat"
+EMBED = "/eunoe.v1.ChatService/CreateEmbeddings"
+
+
+def gates_of(calls: int, chats: int, steps: int = 100) -> Gates:
+    """Gates without lines."""
+    return Gates(*(gate_of(limit, Clock(), burst=0.0) for limit in (calls, chats, steps)))
+
+
+async def test_over_http_who_is_on_the_way_is_counted_until_he_is_answered() -> None:
+    gates, metrics = gates_of(2, 2), Metrics()
+    http = SheddingOverHttp(gates, Shedding(gates, metrics))
+    for method, other in ((GET, CHAT), (EMBED, GET)):
+        assert not http.is_crowded
+        leaves = [http.let_in(method) for _ in range(2)]
+        assert http.is_crowded
+        assert http.let_in(method) is None
+        one_of_the_others = http.let_in(other)
+        # The gates see none of them yet, so nobody is refused elsewhere.
+        assert not gates.are_refusing(method)
+        for leave in (*leaves, one_of_the_others):
+            assert leave is not None
+            leave()
+    assert not http.is_crowded
+    assert metrics.calls_refused._value.get() == 0
+    http.has_refused()
+    assert metrics.calls_refused._value.get() == 1
+
+
+async def test_over_http_those_count_as_well_who_come_over_grpc() -> None:
+    gates = gates_of(2, 2)
+    http = SheddingOverHttp(gates, Shedding(gates, Metrics()))
+    found = await visitors(gates.calls, 1)
+    has_come = gates.calls.expect()
+    assert http.is_crowded
+    assert http.let_in(GET) is None
+    has_come()
+    leave = http.let_in(GET)
+    assert leave is not None
+    # He has come: in the gate he is the same, not one more.
+    found += await visitors(gates.calls, 1)
+    await found[0].leave()
+    assert http.let_in(GET) is not None
+    await found[1].leave()
+
+
+async def test_over_http_chats_are_refused_where_their_steps_are_stuck() -> None:
+    gates = gates_of(2, 2, steps=1)
+    http = SheddingOverHttp(gates, Shedding(gates, Metrics()))
+    stuck = await visitors(gates.steps, 1)
+    assert http.is_crowded
+    assert http.let_in(CHAT) is None
+    assert http.let_in(EMBED) is not None
+    assert http.let_in(GET) is not None
+    await leave_all(stuck)
+    assert http.let_in(CHAT) is not None

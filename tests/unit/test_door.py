@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import grpc.aio
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 
 from eunoe.v1 import chat_pb2, chat_pb2_grpc, memory_pb2, memory_pb2_grpc
+from eunoe_server.errors import Overloaded
 from eunoe_server.transport.grpc import door
+from eunoe_server.transport.grpc.status import NamedStatus
 from tests.reliability.callers import said_by_status
 
 PATIENCE_SECONDS = 10.0
@@ -73,11 +77,13 @@ def open_channel(port: int) -> grpc.aio.Channel:
 
 
 @asynccontextmanager
-async def serving(behind: Behind) -> AsyncIterator[Served]:
+async def serving(behind: Behind, *addresses: str) -> AsyncIterator[Served]:
     server = door.server_with_door(behind, (), ())
     memory_pb2_grpc.add_MemoryServiceServicer_to_server(behind, server)
     chat_pb2_grpc.add_ChatServiceServicer_to_server(behind, server)
     port = server.add_insecure_port("127.0.0.1:0")
+    for address in addresses:
+        server.add_insecure_port(address)
     await server.start()
     async with open_channel(port) as channel, asyncio.timeout(30):
         yield Served(server, port, channel)
@@ -148,6 +154,30 @@ async def test_what_is_refused_is_told_why_and_when_to_come_back_by_its_own_name
         with pytest.raises(grpc.aio.AioRpcError) as refusal:
             await stream.read()
         assert refusal.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_our_own_shim_is_let_in_as_it_has_a_door_itself(tmp_path: Path) -> None:
+    behind = behind_with(0)
+    behind.may_serve.set()
+    async with serving(behind, f"unix:{tmp_path}/s") as (*_, channel):
+        assert await outcome(memory_pb2_grpc.MemoryServiceStub(channel).GetMemory(REQUEST)) != "OK"
+        async with grpc.aio.insecure_channel(f"unix:{tmp_path}/s") as own:
+            assert await outcome(memory_pb2_grpc.MemoryServiceStub(own).GetMemory(REQUEST)) == "OK"
+    assert (behind.begun, behind.refused, behind.inside) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("name", ["a", "e", "req_1", "x" * 128])
+def test_a_status_that_is_written_once_bears_each_name(name: str) -> None:
+    status = NamedStatus(Overloaded(retry_after_seconds=1.0))
+    for each in (name, name[::-1]):
+        (_, encoded), named = status.trailing_metadata(each)
+        assert named == ("x-request-id", each)
+        reason = error_details_pb2.ErrorInfo()
+        assert isinstance(encoded, bytes)
+        written = status_pb2.Status.FromString(encoded)
+        written.details[0].Unpack(reason)
+        assert (reason.reason, reason.metadata["request_id"]) == ("OVERLOADED", each)
+        assert written.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
 
 
 async def test_refusing_does_not_wait_for_what_was_let_in() -> None:
