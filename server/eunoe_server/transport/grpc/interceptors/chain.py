@@ -1,8 +1,8 @@
-"""What an interceptor is here: an async context manager about the handler of every call.
+"""What an interceptor is here: a context manager about the handler of every call.
 
 grpc.aio gives an interceptor the method's name and the handler, not the call; so each of these
-wraps the handler itself, unary and streaming alike, in one async context manager (`around`), or
-puts a check in front of it (`before`).
+wraps the handler itself, unary and streaming alike, in one context manager (`around`, or `within`
+if it waits for nothing), or puts a check in front of it (`before`).
 A context variable set there is seen by the handler and by no other call.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -122,6 +122,29 @@ class Interceptor(grpc.aio.ServerInterceptor):
     def _streaming(self, method: str, stream: Streaming) -> Streaming:
         async def streaming(request: Any, context: Any) -> AsyncIterator[Any]:
             async with self.around(Call(method, request, context)):
+                async for response in stream(request, context):
+                    yield response
+
+        return streaming
+
+
+class Frame(Interceptor):
+    """Runs `within` about every handler: for what itself waits for nothing."""
+
+    def within(self, call: Call) -> AbstractContextManager[None]:
+        """As `around`."""
+        raise NotImplementedError
+
+    def _single(self, method: str, unary: Unary) -> Unary:
+        async def single(request: Any, context: Any) -> Any:
+            with self.within(Call(method, request, context)):
+                return await unary(request, context)
+
+        return single
+
+    def _streaming(self, method: str, stream: Streaming) -> Streaming:
+        async def streaming(request: Any, context: Any) -> AsyncIterator[Any]:
+            with self.within(Call(method, request, context)):
                 async for response in stream(request, context):
                     yield response
 

@@ -8,24 +8,24 @@ deadlines of its own (`services/chat.py`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from eunoe_server.domain.deadline import due_in
-from eunoe_server.transport.grpc.interceptors.chain import WAITS_FOR_MODEL, Call, Interceptor
+from eunoe_server.transport.grpc.interceptors.chain import WAITS_FOR_MODEL, Call, Frame
 
 #: What waits for a model, and an erasure, which goes in steps and takes as long as there is much.
 _TAKES_ITS_TIME = WAITS_FOR_MODEL | {"/eunoe.v1.AdminService/DeleteNamespace"}
 
 
-class Deadline(Interceptor):
+class Deadline(Frame):
     """The caller's deadline, or `seconds` for one that set none or a later one."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    @contextmanager
+    def within(self, call: Call) -> Iterator[None]:
         """Sets it for everything inside."""
         if call.method in _TAKES_ITS_TIME:
             yield

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-from eunoe_server.transport.grpc.interceptors.chain import Call, Interceptor
+from eunoe_server.transport.grpc.interceptors.chain import Call, Frame
 
 
-class InFlight(Interceptor):
+class InFlight(Frame):
     """Counts running calls, so that a stopping server can wait for what they still have to store.
 
     `grpc.aio.Server.stop` returns once calls are answered or cancelled, not once their handlers
@@ -21,8 +21,8 @@ class InFlight(Interceptor):
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    @contextmanager
+    def within(self, call: Call) -> Iterator[None]:
         """Nothing but counting."""
         del call
         self._count += 1
