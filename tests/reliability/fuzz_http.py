@@ -92,7 +92,7 @@ def _kind(path: str) -> str:
 
 
 def run(server: ServerProcess, requests: int, seed: int, *, progress: bool = True) -> Outcome:
-    """Sends that many requests, an equal share to each operation."""
+    """Sends that many requests; what one operation has no use for is shared among the next."""
     schema = schemathesis.openapi.from_url(f"{server.http}/openapi.json")
     found: list[Any] = list(schema.get_all_operations())
     every = [each.ok() for each in found]
@@ -100,14 +100,20 @@ def run(server: ServerProcess, requests: int, seed: int, *, progress: bool = Tru
     assert len(every) - len(operations) == len(_LEFT_OUT)
     outcome = Outcome()
     known = _Known(random.Random(seed))  # noqa: S311 - no secret
-    share = math.ceil(requests / (2 * len(operations)))
+    # Twice round, so that the second time there is something to ask for. What takes no parameters
+    # is the same request again and again, and is sent once: so it goes first.
+    operations.sort(key=lambda each: bool(each.body or any(each.iter_parameters())))
+    turns = [
+        (mode, operation)
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+        for operation in operations
+    ]
     with Progress(disable=not progress, transient=True) as bar:
-        task = bar.add_task("requests", total=2 * share * len(operations))
-        # Twice round, so that the second time there is something to ask for.
-        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            for operation in operations:
-                _send(operation, mode, share, seed, server.http, known, outcome)
-                bar.update(task, advance=share)
+        task = bar.add_task("requests", total=requests)
+        for left, (mode, operation) in zip(range(len(turns), 0, -1), turns, strict=True):
+            share = math.ceil(max(0, requests - outcome.requests) / left) or 1
+            _send(operation, mode, share, seed, server.http, known, outcome)
+            bar.update(task, completed=outcome.requests)
     # Otherwise an unknown part of it was nothing but refusals of the key.
     with httpx2.Client(base_url=server.http, trust_env=False) as client:
         last = client.get("/memory", headers=_HEADERS)
