@@ -276,6 +276,33 @@ async def test_who_leaves_or_fails_is_inside_no_more(
     assert refusing.inside == 0
 
 
+async def test_what_is_sent_behind_one_that_was_let_in_is_asked_about_itself(
+    busy: Shim, refusing: Doorman
+) -> None:
+    refusing.has_room = True
+    may_answer = asyncio.Event()
+
+    async def answer(request: Any, context: Any) -> memory_pb2.GetMemoryResponse:
+        await may_answer.wait()
+        return memory_pb2.GetMemoryResponse()
+
+    busy.server.forget()
+    busy.server.answers("GetMemory", answer)
+    reader, writer = await busy.connect()
+    request = head("GET", "/memory/x", f"authorization: Bearer {KEY}").encode()
+    writer.write(request)
+    await busy.server.next_request()
+    refusing.has_room = False
+    writer.write(request)
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    may_answer.set()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert [(await read_answer(reader)).status for _ in range(2)] == [200, 503]
+    writer.close()
+    assert (len(refusing.asked), refusing.inside) == (2, 0)
+
+
 async def test_what_only_one_of_the_two_parsers_takes_is_answered_and_leaves(
     door: int, refusing: Doorman
 ) -> None:

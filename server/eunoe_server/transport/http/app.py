@@ -41,12 +41,12 @@ _KEEP_ALIVE = KeepAlive()
 _NEVER_REFUSED = ("", "Health.Check")
 
 
-def utc_now() -> datetime:
+def _utc_now() -> datetime:
     """The time."""
     return datetime.now(UTC)
 
 
-def request_id() -> str:
+def _fresh_request_id() -> str:
     """The name of a request whose client gives it none."""
     return f"req_{uuid_utils.uuid7().hex}"
 
@@ -58,8 +58,8 @@ def build_app(
     keep_alive: KeepAlive = _KEEP_ALIVE,
     describes_itself: bool = True,
     doorman: Doorman = OPEN_DOOR,
-    clock: Callable[[], datetime] = utc_now,
-    new_request_id: Callable[[], str] = request_id,
+    clock: Callable[[], datetime] = _utc_now,
+    new_request_id: Callable[[], str] = _fresh_request_id,
 ) -> Starlette:
     """The application. Raises Unsupported when the contract holds what it cannot serve.
 
@@ -99,8 +99,8 @@ def build_door(
     doorman: Doorman,
     *,
     describes_itself: bool = True,
-    clock: Callable[[], datetime] = utc_now,
-    new_request_id: Callable[[], str] = request_id,
+    clock: Callable[[], datetime] = _utc_now,
+    new_request_id: Callable[[], str] = _fresh_request_id,
 ) -> Door:
     """The door before the application that is built with the same."""
     routes = _all_routes(describes_itself=describes_itself)

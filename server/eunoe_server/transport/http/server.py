@@ -43,7 +43,7 @@ class Connection(H11Protocol):
     _reader_deadline: asyncio.TimerHandle | None = None
     _unread_bytes = 0
     #: To be called when the request is answered that was let in at the door.
-    _is_let_in: Callable[[], None] | None = None
+    _on_leaving: Callable[[], None] | None = None
 
     def __init__(
         self, *args: Any, write_idle_seconds: float, door: Door | None, **kwargs: Any
@@ -71,6 +71,7 @@ class Connection(H11Protocol):
                 return
             self._expect_head()
         super().data_received(data)
+        self.app_state = {}  # of a request that was sent behind this one
         if self._awaits_head():
             self._leave()
         else:
@@ -141,8 +142,8 @@ class Connection(H11Protocol):
             else:
                 self.on_response_complete()
             return True
-        self._is_let_in = met
-        self.app_state = {} if met is None else {LET_IN: True}
+        if met is not None:
+            self._on_leaving, self.app_state = met, {LET_IN: True}
         return False
 
     def _meet(self, data: bytes) -> Refusal | Callable[[], None] | None:
@@ -157,7 +158,7 @@ class Connection(H11Protocol):
         return self._door.meet(data, self.server_state.default_headers)
 
     def _leave(self) -> None:
-        leave, self._is_let_in = self._is_let_in, None
+        leave, self._on_leaving = self._on_leaving, None
         if leave is not None:
             leave()
 
