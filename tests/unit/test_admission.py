@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from unittest.mock import Mock
 
 import pytest
 
+from eunoe.v1 import memory_pb2
 from eunoe_server.admission import MAX_WAITING, Gate
 from eunoe_server.errors import Overloaded
 from eunoe_server.telemetry import Metrics
-from eunoe_server.transport.grpc.interceptors import Gates, Shedding, SheddingOverHttp
+from eunoe_server.transport.grpc.interceptors import (
+    Admission,
+    Gates,
+    Shedding,
+    SheddingOverHttp,
+)
+from eunoe_server.transport.grpc.interceptors.chain import Call
 from tests.fixtures.clock import Clock
 
 
@@ -276,6 +284,31 @@ EMBED = "/eunoe.v1.ChatService/CreateEmbeddings"
 def gates_of(calls: int, chats: int, steps: int = 100) -> Gates:
     """Gates without lines."""
     return Gates(*(gate_of(limit, Clock(), burst=0.0) for limit in (calls, chats, steps)))
+
+
+async def test_a_call_that_the_door_let_in_is_not_refused_behind_it() -> None:
+    clock = Clock()
+    gates = Gates(*(gate_of(1, clock) for _ in range(3)))
+    shedding, admission = Shedding(gates, Metrics()), Admission(gates)
+    call = Call(GET, memory_pb2.GetMemoryRequest(), Mock())
+    found = await visitors(gates.calls, 2)
+
+    async def come(*, is_let_in: bool) -> None:
+        if is_let_in:
+            shedding.expect(GET)
+        clock.seconds += 10
+        assert shedding.is_refusing(GET)
+        async with admission.around(call):
+            pass
+
+    with pytest.raises(Overloaded):
+        await asyncio.create_task(come(is_let_in=False))
+    waiting = asyncio.create_task(come(is_let_in=True))
+    await settled()
+    assert not waiting.done()
+    await leave_all(found)
+    await waiting
+    assert gates.calls.expected == 0
 
 
 async def test_over_http_who_is_on_the_way_is_counted_until_he_is_answered() -> None:

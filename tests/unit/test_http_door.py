@@ -156,7 +156,8 @@ POST = head("POST", "/memory", length=2)
         pytest.param([POST, "{}"], id="the body later"),
         pytest.param([POST + "{"], id="the body never whole"),
         pytest.param([GET + GET], id="two at once"),
-        pytest.param([GET + GET[:10], GET[10:]], id="one and a piece"),
+        pytest.param([GET + GET[:3], GET[3:]], id="one and a piece"),
+        pytest.param([head("GET", "/memory/x")[:-2] + "x: ", GET], id="a piece like a whole"),
         pytest.param(
             [head("POST", "/memory", "transfer-encoding: chunked") + "0\r\n\r\n"], id="chunked"
         ),
