@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from unittest.mock import Mock
+from typing import Any, cast
 
 import pytest
 
@@ -290,7 +290,7 @@ async def test_a_call_that_the_door_let_in_is_not_refused_behind_it() -> None:
     clock = Clock()
     gates = Gates(*(gate_of(1, clock) for _ in range(3)))
     shedding, admission = Shedding(gates, Metrics()), Admission(gates)
-    call = Call(GET, memory_pb2.GetMemoryRequest(), Mock())
+    call = Call(GET, memory_pb2.GetMemoryRequest(), cast("Any", None))
     found = await visitors(gates.calls, 2)
 
     async def come(*, is_let_in: bool) -> None:
