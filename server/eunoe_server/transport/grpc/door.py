@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import Any, Protocol, cast
 
@@ -153,7 +154,7 @@ class _Door(cygrpc.AioServer):  # type: ignore[misc]
         # Our own shim has a door itself, and has asked there.
         is_own = context.peer().startswith("unix:")
         if not self.is_running() or (self.is_closing and not is_own):
-            self._refuse(call, context, _STOPPING)
+            self._start(self._say_that_it_stops(call, context), copy_context())
         elif is_own:
             self._begin(name, call)
         else:
@@ -170,11 +171,13 @@ class _Door(cygrpc.AioServer):  # type: ignore[misc]
         for name, call, context in came_together:
             if self.doorman.is_refusing(name):
                 self.doorman.has_refused()
-                self._refuse(call, context, _OVERLOADED)
+                _see_through(self._answer(call, context, _OVERLOADED))
             else:
                 self._begin(name, call)
 
-    def _refuse(self, call: Any, context: Any, status: NamedStatus) -> None:
+    def _answer(
+        self, call: Any, context: Any, status: NamedStatus
+    ) -> Coroutine[asyncio.Future[Any], None, Any]:
         """Answers a call with a status alone; the request is not waited for."""
         request_id = name_of(context.invocation_metadata())
         operations = (
@@ -184,7 +187,15 @@ class _Door(cygrpc.AioServer):  # type: ignore[misc]
             ),
             cygrpc.ReceiveCloseOnServerOperation(0),
         )
-        _see_through(cygrpc.execute_batch(call, operations, self._own_loop))
+        answering: Coroutine[asyncio.Future[Any], None, Any] = cygrpc.execute_batch(
+            call, operations, self._own_loop
+        )
+        return answering
+
+    async def _say_that_it_stops(self, call: Any, context: Any) -> None:
+        # Not at once, as in a flood: what the core still holds is taken first.
+        with suppress(cygrpc.ExecuteBatchError):  # otherwise the caller has left
+            await self._answer(call, context, _STOPPING)
 
     def _begin(self, name: str, call: Any) -> None:
         context = copy_context()
