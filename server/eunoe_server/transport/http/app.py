@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import grpc.aio
-import uuid_utils
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -22,7 +21,7 @@ from starlette.types import ASGIApp
 
 from eunoe_server.errors import EunoeError, Overloaded
 from eunoe_server.transport.http import health, memories_v1, openai, reference, transcode
-from eunoe_server.transport.http.calls import ClientLeft
+from eunoe_server.transport.http.calls import ClientLeft, fresh_request_id
 from eunoe_server.transport.http.dialects import dialect_of, is_openai_endpoint
 from eunoe_server.transport.http.door import LET_IN, OPEN_DOOR, Door, Doorman
 from eunoe_server.transport.http.errors import Failure, Refused, failure_of, respond
@@ -46,11 +45,6 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _fresh_request_id() -> str:
-    """The name of a request whose client gives it none."""
-    return f"req_{uuid_utils.uuid7().hex}"
-
-
 def build_app(
     channel: grpc.aio.Channel,
     *,
@@ -59,7 +53,7 @@ def build_app(
     describes_itself: bool = True,
     doorman: Doorman = OPEN_DOOR,
     clock: Callable[[], datetime] = _utc_now,
-    new_request_id: Callable[[], str] = _fresh_request_id,
+    new_request_id: Callable[[], str] = fresh_request_id,
 ) -> Starlette:
     """The application. Raises Unsupported when the contract holds what it cannot serve.
 
@@ -100,7 +94,7 @@ def build_door(
     *,
     describes_itself: bool = True,
     clock: Callable[[], datetime] = _utc_now,
-    new_request_id: Callable[[], str] = _fresh_request_id,
+    new_request_id: Callable[[], str] = fresh_request_id,
 ) -> Door:
     """The door before the application that is built with the same."""
     routes = _all_routes(describes_itself=describes_itself)

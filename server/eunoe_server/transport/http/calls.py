@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import grpc.aio
+import uuid_utils
 from grpc.aio import _call
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
@@ -55,6 +56,11 @@ def offered_request_id(headers: Mapping[str, str]) -> str | None:
         if _CLIENT_REQUEST_ID.fullmatch(offered):
             return offered
     return None
+
+
+def fresh_request_id() -> str:
+    """The name of a request whose client gives it none."""
+    return f"req_{uuid_utils.uuid7().hex}"
 
 
 def metadata_of(request: Request) -> Metadata:

@@ -19,11 +19,11 @@ from typing import Any
 
 import h11
 import msgspec
-import uuid_utils
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from eunoe_server.transport.http.calls import fresh_request_id
 from eunoe_server.transport.http.door import LET_IN, Door, Refusal
 from eunoe_server.transport.http.errors import Failure, openai_body
 from eunoe_server.transport.listening import listen
@@ -118,7 +118,7 @@ class Connection(H11Protocol):
             headers=[
                 ("content-type", "application/json"),
                 ("content-length", str(len(body))),
-                ("x-request-id", f"req_{uuid_utils.uuid7().hex}"),
+                ("x-request-id", fresh_request_id()),
                 ("connection", "close"),
             ],
         )
