@@ -113,45 +113,54 @@ class SheddingOverHttp:
     """
 
     def __init__(self, gates: Gates, shedding: Shedding) -> None:
-        self._gates = gates
         self._shedding = shedding
-        self._calls = 0
-        self._chats = 0
+        self._calls = _Way(gates.calls)
+        self._chats = _Way(gates.chats)
+        self._steps = gates.steps
 
     @property
     def is_crowded(self) -> bool:
         """Whether somebody who came now might have to wait."""
-        gates = self._gates
-        return (
-            gates.calls.is_full_with(max(self._calls, gates.calls.expected))
-            or gates.chats.is_full_with(max(self._chats, gates.chats.expected))
-            or gates.steps.is_refusing
-        )
+        return self._calls.is_full or self._chats.is_full or self._steps.is_refusing
 
     def let_in(self, method: str) -> Callable[[], None] | None:
         """What is to be called once the request is answered; None: the gate would refuse it."""
-        gates = self._gates
-        if method in WAITS_FOR_MODEL:
-            others = max(self._chats, gates.chats.expected)
-            is_stuck = method in CHATS and gates.steps.is_refusing
-            if is_stuck or gates.chats.is_refusing_behind(others):
-                return None
-            self._chats += 1
-            return self._leave_chats
-        if gates.calls.is_refusing_behind(max(self._calls, gates.calls.expected)):
-            return None
-        self._calls += 1
-        return self._leave_calls
+        way = self._chats if method in WAITS_FOR_MODEL else self._calls
+        is_stuck = method in CHATS and self._steps.is_refusing
+        return None if is_stuck or way.is_refusing else way.begin()
 
     def has_refused(self) -> None:
         """Counts a refusal with the others."""
         self._shedding.has_refused()
 
-    def _leave_calls(self) -> None:
-        self._calls -= 1
 
-    def _leave_chats(self) -> None:
-        self._chats -= 1
+class _Way:
+    """From the shim through one gate and back."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._on_it = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self._gate.is_full_with(self._others)
+
+    @property
+    def is_refusing(self) -> bool:
+        return self._gate.is_refusing_behind(self._others)
+
+    def begin(self) -> Callable[[], None]:
+        """What is given ends it."""
+        self._on_it += 1
+        return self._end
+
+    def _end(self) -> None:
+        self._on_it -= 1
+
+    @property
+    def _others(self) -> int:
+        # The gate may know some of them by now, and those who come over gRPC.
+        return max(self._on_it, self._gate.expected)
 
 
 class Admission(Interceptor):
